@@ -1,0 +1,1 @@
+export * from './pipeline-config.js';
