@@ -113,7 +113,9 @@ class WorkerRun<T> {
   /** The item goes to the failures' pipe under a claim of its own: one that fails there as well is given back. */
   private fail(error: unknown, item: Delivery<unknown>): void {
     const failure: Failure = { value: item.value, error };
-    this.failed.next(reopen(item, failure, { onFailure: (again) => item.settle('released', `the failure could not be handled: ${String(again)}`) }));
+    this.failed.next(
+      reopen(item, failure, { onFailure: (again) => item.settle('released', `the failure could not be handled: ${String(again)}`) }),
+    );
   }
 
   private left(delivery: Delivery<T>, outcome: Outcome, reason: string | undefined): void {
