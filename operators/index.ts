@@ -1,1 +1,13 @@
+export * from './bounded.js';
+export * from './call-each.js';
+export * from './concurrently.js';
+export * from './deliveries.js';
 export * from './delivery.js';
+export * from './filter-out.js';
+export * from './in-lanes.js';
+export * from './lift.js';
+export * from './map-each.js';
+export { OverflowError } from './overflow.js';
+export * from './per-message.js';
+export * from './tap-each.js';
+export * from './values.js';
