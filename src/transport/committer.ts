@@ -1,0 +1,126 @@
+import type { SchedulerLike } from 'rxjs';
+import { PenstockError } from '../diagnostics/index.js';
+import type { LogStore, WriteResult, WriteUnit } from './log-store.js';
+
+/** Somebody with something to write. */
+export interface CommitJob {
+  /** What to write now; asked for when the transaction begins, so that it holds all that has gathered. */
+  unit(): WriteUnit;
+  /** It is durable (or this unit alone was turned away). */
+  done(result: WriteResult): void;
+  /** Nothing was written. True: try again; false: the job has given up. Not asked when the log closes: then the unit counts as fenced. */
+  failed(error: PenstockError): boolean;
+}
+
+export interface CommitterOptions {
+  readonly store: LogStore;
+  readonly clock: SchedulerLike;
+  readonly retryMs: number;
+  /** The fault began or ended. */
+  onFault(): void;
+  onWarning(error: Error): void;
+}
+
+const MOST_JOBS = 1024;
+
+const PROBE: WriteUnit = { lease: undefined, progress: undefined, records: [], marks: [] };
+
+/**
+ * Group commit: one transaction is out at a time, and what arrives meanwhile goes together into the next. A transaction that fails is tried again
+ * until the log takes it; while it does not, `fault` has the reason.
+ */
+export class Committer {
+  private readonly jobs: CommitJob[] = [];
+  private working = false;
+  private current: PenstockError | undefined;
+  private readonly idlers: (() => void)[] = [];
+  private ended = false;
+
+  constructor(private readonly options: CommitterOptions) {}
+
+  get fault(): PenstockError | undefined {
+    return this.current;
+  }
+
+  add(job: CommitJob): void {
+    this.jobs.push(job);
+    this.start();
+  }
+
+  /** Somebody else met a failing write: the log is watched until it takes one again. */
+  report(error: PenstockError): void {
+    this.setFault(error);
+    this.start();
+  }
+
+  /** Resolves when nothing is left to write, or when writing has become hopeless by `end`. */
+  idle(): Promise<void> {
+    if (!this.working) return Promise.resolve();
+    return new Promise((resolve) => this.idlers.push(resolve));
+  }
+
+  /** From now on a transaction that fails is not tried again: what was in it counts as released. */
+  end(): void {
+    this.ended = true;
+  }
+
+  private start(): void {
+    if (this.working) return;
+    this.working = true;
+    // The rest of this turn's settlements travel with the first.
+    queueMicrotask(() => void this.work());
+  }
+
+  private async work(): Promise<void> {
+    while (this.jobs.length > 0 || this.current !== undefined) {
+      const jobs = this.jobs.splice(0, MOST_JOBS);
+      const failure = await this.commit(jobs);
+      if (failure === undefined) continue;
+      for (const job of jobs) if (job.failed(failure)) this.jobs.push(job);
+      if (this.ended) {
+        for (const job of this.jobs.splice(0)) this.tell(job, { kind: 'fenced' });
+        break;
+      }
+      await this.pause();
+    }
+    this.working = false;
+    for (const resolve of this.idlers.splice(0)) resolve();
+    if (this.jobs.length > 0) this.start();
+  }
+
+  private async commit(jobs: readonly CommitJob[]): Promise<PenstockError | undefined> {
+    try {
+      const units = jobs.length === 0 ? [PROBE] : jobs.map((job) => job.unit());
+      const results = await this.options.store.write(units);
+      this.setFault(undefined);
+      jobs.forEach((job, index) => this.tell(job, results[index]!));
+      return undefined;
+    } catch (error) {
+      const failure =
+        error instanceof PenstockError ? error : new PenstockError('PS3001', 'the log did not take a write', { cause: error });
+      this.setFault(failure);
+      return failure;
+    }
+  }
+
+  /** A listener's mistake is its own: the other claims of this commit are told all the same. */
+  private tell(job: CommitJob, result: WriteResult): void {
+    try {
+      job.done(result);
+    } catch (error) {
+      this.options.onWarning(new PenstockError('PS7000', 'a listener of a settled delivery threw', { cause: error }));
+    }
+  }
+
+  private setFault(fault: PenstockError | undefined): void {
+    const changed = (fault === undefined) !== (this.current === undefined);
+    this.current = fault;
+    if (changed) this.options.onFault();
+  }
+
+  private pause(): Promise<void> {
+    return new Promise((resolve) => {
+      this.options.clock.schedule(() => resolve(), this.options.retryMs);
+    });
+  }
+}

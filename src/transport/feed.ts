@@ -1,0 +1,208 @@
+import type { ClaimOwner, Delivery, Ending, Outcome } from '../../operators/index.js';
+import { PenstockError } from '../diagnostics/index.js';
+import type { CommitJob } from './committer.js';
+import { Ledger, type Progress } from './ledger.js';
+import type { Lease, WriteResult, WriteUnit } from './log-store.js';
+import { type Carry, type Prepared, prepareCarried } from './prepared.js';
+import type { Assignment, LogRecord, Mark } from './transport.js';
+
+/** What a feed tells the consumer it belongs to. */
+export interface FeedOwner {
+  now(): number;
+  /** The claim ended: its credit is free. */
+  ended(feed: Feed, bytes: number): void;
+  /** There is something to commit. */
+  dirty(feed: Feed): void;
+  /** The lease was not current at a commit. */
+  fenced(feed: Feed): void;
+  itemFailed(error: unknown, delivery: Delivery<unknown>): void;
+  warn(error: Error): void;
+  /** Why the log cannot hold a record, undefined when it can. */
+  refusal(record: Prepared): Error | undefined;
+}
+
+export interface FeedOptions {
+  readonly lease: Lease;
+  readonly start: Progress;
+  readonly capacity: number;
+  /** How long a released record waits before it is handed out again, in milliseconds. */
+  readonly releaseMs: number;
+  readonly owner: FeedOwner;
+}
+
+/** A record that was given back and will be handed out again. */
+export interface Released {
+  readonly offset: number;
+  readonly seq: number;
+  readonly dueAt: number;
+}
+
+interface Settled {
+  readonly seq: number;
+  readonly bytes: number;
+  readonly outcome: Outcome;
+  readonly carry: Carry;
+  readonly confirm: (outcome: Outcome) => void;
+}
+
+const MOST_AT_ONCE = 2048;
+
+/** One assigned partition while this member holds it: what is out, what was given back, what is settled and on its way into the log. */
+export class Feed implements CommitJob {
+  readonly lease: Lease;
+  readonly ledger: Ledger;
+  readonly assignment: Assignment;
+  /** Read and not yet handed out. */
+  buffer: readonly LogRecord[] = [];
+  bufferAt = 0;
+  pausedUntil = 0;
+  /** When this partition goes to another member, finished or not; Infinity while it stays. */
+  leavesAt = Infinity;
+  /** Oldest first. */
+  readonly released: Released[] = [];
+  private readonly claims = new Set<OpenClaim>();
+  private readonly settled: Settled[] = [];
+  private readonly writing: Settled[] = [];
+  private queued = false;
+  private over = false;
+  private readonly abort = new AbortController();
+
+  constructor(private readonly options: FeedOptions) {
+    const { lease, start, capacity } = options;
+    this.lease = lease;
+    this.ledger = new Ledger({ capacity, start });
+    this.assignment = { topic: lease.topic, partition: lease.partition, epoch: lease.epoch, lost: this.abort.signal };
+  }
+
+  /** Deliveries that are out, and settled ones that are not yet durable. */
+  get busy(): number {
+    return this.claims.size + this.settled.length + this.writing.length;
+  }
+
+  get isOver(): boolean {
+    return this.over;
+  }
+
+  /** A claim for a record that the ledger has opened; `attach` its delivery before anybody sees it. */
+  claim(record: LogRecord, seq: number, bytes: number): OpenClaim {
+    const claim = new OpenClaim(this, record.offset, seq, bytes);
+    this.claims.add(claim);
+    return claim;
+  }
+
+  /** The end of this assignment: what is out is released, later settlements are ignored; what was settled before is still written. */
+  end(reason: string): void {
+    if (this.over) return;
+    this.over = true;
+    this.buffer = [];
+    this.released.length = 0;
+    this.abort.abort(new PenstockError('PS3001', `${this.lease.topic}/${this.lease.partition} is no longer assigned here: ${reason}`));
+    for (const claim of [...this.claims]) claim.release(reason);
+  }
+
+  claimSettled(claim: OpenClaim, ending: Ending, confirm: (outcome: Outcome) => void): void {
+    this.claims.delete(claim);
+    const { seq, bytes } = claim;
+    if (ending.outcome === 'released' || this.over) {
+      this.giveBack(claim, confirm);
+      return;
+    }
+    let carry: Carry;
+    try {
+      carry = prepareCarried(ending.carried, this.options.owner.now());
+      for (const record of carry.records) {
+        const refusal = this.options.owner.refusal(record);
+        if (refusal !== undefined) throw refusal;
+      }
+    } catch (error) {
+      this.options.owner.warn(error instanceof Error ? error : new Error(String(error)));
+      this.giveBack(claim, confirm);
+      return;
+    }
+    this.settled.push({ seq, bytes, outcome: ending.outcome, carry, confirm });
+    this.markDirty();
+  }
+
+  claimFailed(error: unknown, delivery: Delivery<unknown>): void {
+    this.options.owner.itemFailed(error, delivery);
+  }
+
+  unit(): WriteUnit {
+    const room = MOST_AT_ONCE - this.writing.length;
+    for (const settled of this.settled.splice(0, room)) {
+      this.ledger.settle(settled.seq);
+      this.writing.push(settled);
+    }
+    const records = this.writing.flatMap(({ carry }) => carry.records);
+    const marks: Mark[] = this.writing.flatMap(({ carry }) => carry.marks);
+    return { lease: this.lease, progress: this.ledger.progress(), records, marks };
+  }
+
+  done(result: WriteResult): void {
+    this.queued = false;
+    const written = this.writing.splice(0);
+    if (result.kind === 'fenced') this.options.owner.fenced(this);
+    if (this.settled.length > 0) this.markDirty();
+    const durable = result.kind === 'written';
+    for (const { seq, bytes, outcome, confirm } of written) {
+      this.tell(confirm, durable ? outcome : 'released', seq);
+      this.options.owner.ended(this, bytes);
+    }
+  }
+
+  failed(): boolean {
+    return true;
+  }
+
+  private giveBack(claim: OpenClaim, confirm: (outcome: Outcome) => void): void {
+    if (!this.over) {
+      this.released.push({ offset: claim.offset, seq: claim.seq, dueAt: this.options.owner.now() + this.options.releaseMs });
+    }
+    this.tell(confirm, 'released', claim.seq);
+    this.options.owner.ended(this, claim.bytes);
+  }
+
+  private tell(confirm: (outcome: Outcome) => void, outcome: Outcome, seq: number): void {
+    try {
+      confirm(outcome);
+    } catch (error) {
+      const place = `${this.lease.topic}/${this.lease.partition}`;
+      this.options.owner.warn(new PenstockError('PS7000', `a listener of settled delivery ${seq} of ${place} threw`, { cause: error }));
+    }
+  }
+
+  private markDirty(): void {
+    if (this.queued) return;
+    this.queued = true;
+    this.options.owner.dirty(this);
+  }
+}
+
+/** The owner of one delivery's claim. */
+export class OpenClaim implements ClaimOwner {
+  private delivery: Delivery<LogRecord> | undefined;
+
+  constructor(
+    private readonly feed: Feed,
+    readonly offset: number,
+    readonly seq: number,
+    readonly bytes: number,
+  ) {}
+
+  attach(delivery: Delivery<LogRecord>): Delivery<LogRecord> {
+    this.delivery = delivery;
+    return delivery;
+  }
+
+  release(reason: string): void {
+    this.delivery?.settle('released', reason);
+  }
+
+  settled(ending: Ending, confirm: (outcome: Outcome) => void): void {
+    this.feed.claimSettled(this, ending, confirm);
+  }
+
+  failed(error: unknown, delivery: Delivery<unknown>): void {
+    this.feed.claimFailed(error, delivery);
+  }
+}
