@@ -58,6 +58,11 @@ export function readJson(bytes: Uint8Array): unknown {
 export function checked<S extends z.ZodType>(schema: S, value: unknown, what: string): z.output<S> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  const problems = result.error.issues.map((issue) => `${issue.path.length === 0 ? 'the message' : issue.path.join('.')}: ${issue.message}`);
-  throw new PenstockError('PS4101', `not a valid ${what} (${problems.slice(0, 5).join('; ')})`, { category: 'permanent', cause: result.error });
+  const problems = result.error.issues.map(
+    (issue) => `${issue.path.length === 0 ? 'the message' : issue.path.join('.')}: ${issue.message}`,
+  );
+  throw new PenstockError('PS4101', `not a valid ${what} (${problems.slice(0, 5).join('; ')})`, {
+    category: 'permanent',
+    cause: result.error,
+  });
 }

@@ -108,9 +108,9 @@ export function doneActionsOf(headers: Readonly<Record<string, string>>): Readon
   return new Set((headers['done_actions'] ?? '').split(',').filter((id) => id !== ''));
 }
 
-/** Whether a record is for a consumer group: retried records are for the group that asked alone, all others for everybody. */
+/** Whether a record is for a consumer group: what comes back is for the group that asked alone, all else for everybody. */
 export function isForGroup(headers: Readonly<Record<string, string>>, group: string): boolean {
-  return headers['redelivered_from'] === undefined || headers['consumer_group'] === undefined || headers['consumer_group'] === group;
+  return !comesBack(headers) || headers['consumer_group'] === undefined || headers['consumer_group'] === group;
 }
 
 /** Whether a record comes back from retry or replay: it passes the memory of duplicates. */

@@ -59,14 +59,19 @@ export const WORKERS = {
   'xact-upload': { consumes: ['xact.downloads_cached'], produces: ['xact.downloads_results'] },
   'xact-result-processor': { consumes: ['xact.downloads_results'], produces: [] },
   'xact-delta-events': { consumes: ['xact.events'], produces: [] },
-  'xact-retry': { consumes: [], produces: ['xact.events', 'xact.downloads_pending', 'xact.downloads_cached', 'xact.downloads_results', 'xact.actions_outbox'] },
+  'xact-retry': {
+    consumes: [],
+    produces: ['xact.events', 'xact.downloads_pending', 'xact.downloads_cached', 'xact.downloads_results', 'xact.actions_outbox'],
+  },
   'xact-actions': { consumes: ['xact.actions_outbox'], produces: [] },
 } as const satisfies Readonly<Record<string, WorkerTopics>>;
 
 export type XactWorker = keyof typeof WORKERS;
 
 /** The topics that some worker consumes, by logical name: the targets that a retry may name. */
-export const CONSUMED: readonly XactTopic[] = [...new Set(Object.values(WORKERS).flatMap((worker): readonly XactTopic[] => worker.consumes))];
+export const CONSUMED: readonly XactTopic[] = [
+  ...new Set(Object.values(WORKERS).flatMap((worker): readonly XactTopic[] => worker.consumes)),
+];
 
 /** All retry topics, on the wire, for these delays. */
 export function retryTopics(delaysMs: readonly number[]): readonly string[] {
