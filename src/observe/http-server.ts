@@ -66,7 +66,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
       };
     } catch (cause) {
       if ((cause as NodeJS.ErrnoException).code === 'EADDRINUSE' && offset < tries && port + offset < 65_535) continue;
-      throw new PenstockError('PS3005', `the HTTP server cannot listen on ${host}:${port + offset}`, {
+      throw new PenstockError('PS3010', `the HTTP server cannot listen on ${host}:${port + offset}`, {
         category: 'permanent',
         cause,
         help: 'choose another address with --api HOST:PORT, or do without by --no-api',
