@@ -228,17 +228,15 @@ function describe(issue: Issue, value: unknown, schema: Schema, { locate, title 
     }
     default: {
       const code = issue.params?.code;
-      return [
-        make(
-          isCode(code) ? code : 'PS1105',
-          issue.code === 'custom' ? issue.message : `${name}: ${issue.message.toLowerCase()}`,
-          'value',
-          path,
-          issue.params?.help,
-        ),
-      ];
+      return [make(isCode(code) ? code : 'PS1105', sentence(issue, name), 'value', path, issue.params?.help)];
     }
   }
+}
+
+/** A schema of ours says `must be …`; whose turn it is, is known here. */
+function sentence(issue: Issue, name: string): string {
+  if (issue.code !== 'custom') return `${name}: ${issue.message.toLowerCase()}`;
+  return issue.message.startsWith('must ') ? `${name} ${issue.message}` : issue.message;
 }
 
 function isCode(code: string | undefined): code is Code {

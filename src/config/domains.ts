@@ -1,0 +1,85 @@
+/** What configuration knows of a domain: the words that its files may use. A third domain is one more row. */
+export interface DomainShape {
+  readonly name: string;
+  /** Its workers ship, so it can run here. */
+  readonly runs: boolean;
+  readonly stages: readonly string[];
+  readonly workers: readonly WorkerShape[];
+  /** Plugins that are known to belong here although this build does not have them. */
+  readonly expectedPlugins: readonly { readonly name: string; readonly class: string }[];
+}
+
+export interface WorkerShape {
+  readonly name: string;
+  /** One sentence for the reference. */
+  readonly about: string;
+  readonly concurrency: number;
+  readonly credits: number;
+  readonly batch: number;
+}
+
+export const DOMAINS: readonly DomainShape[] = [
+  {
+    name: 'xact',
+    runs: true,
+    stages: [
+      'event_ingest',
+      'enrichment_complete',
+      'download_queued',
+      'download_complete',
+      'upload_complete',
+      'result_process',
+      'delta_write',
+      'retry',
+      'dlq',
+      'error',
+    ],
+    workers: [
+      {
+        name: 'xact-event-ingester',
+        about: 'Reads raw events and makes download tasks of them.',
+        concurrency: 64,
+        credits: 2000,
+        batch: 500,
+      },
+      { name: 'xact-download', about: 'Fetches files to the local cache.', concurrency: 50, credits: 200, batch: 100 },
+      { name: 'xact-upload', about: 'Puts cached files into blob storage.', concurrency: 32, credits: 200, batch: 100 },
+      { name: 'xact-result-processor', about: 'Writes results to the attachment tables.', concurrency: 64, credits: 5000, batch: 1000 },
+      { name: 'xact-delta-events', about: 'Writes raw events to the event table.', concurrency: 64, credits: 5000, batch: 1000 },
+      { name: 'xact-retry', about: 'Holds retries until they are due and gives them back.', concurrency: 64, credits: 1000, batch: 500 },
+      {
+        name: 'xact-actions',
+        about: 'Performs the actions of plugins that run in the background.',
+        concurrency: 16,
+        credits: 500,
+        batch: 100,
+      },
+    ],
+    expectedPlugins: [],
+  },
+  {
+    name: 'claimx',
+    runs: false,
+    stages: [
+      'event_ingest',
+      'enrichment_queued',
+      'enrichment_complete',
+      'entity_write',
+      'download_queued',
+      'download_complete',
+      'upload_complete',
+      'result_process',
+      'delta_write',
+      'retry',
+      'dlq',
+      'error',
+    ],
+    workers: [],
+    expectedPlugins: [{ name: 'task_trigger', class: 'TaskTriggerPlugin' }],
+  },
+];
+
+/** Every stage of every domain, each once. */
+export function allStages(domains: readonly DomainShape[] = DOMAINS): string[] {
+  return [...new Set(domains.flatMap((domain) => domain.stages))];
+}

@@ -1,0 +1,189 @@
+import { resolve } from 'node:path';
+import { type Diagnostic, fit, type Path } from '../diagnostics/index.js';
+import { type DomainShape, DOMAINS } from './domains.js';
+import type { Environment } from './environment.js';
+import { finding, missingVariable } from './findings.js';
+import type { DomainConfig, HttpConfig, PipelineConfig, TopicsConfig } from './pipeline-config.js';
+import { pipelineSchema, type WrittenDomain, type WrittenPipeline } from './pipeline-schema.js';
+import type { Reading, YamlFile } from './yaml-file.js';
+
+export interface ReadPipelineOptions {
+  /** Absolute path of the file. */
+  readonly path: string;
+  readonly env: Environment;
+  readonly cwd: string;
+  readonly domains?: readonly DomainShape[];
+}
+
+/** A pipeline file as far as it can be read without opening another. */
+export interface ReadPipeline {
+  readonly config: PipelineConfig;
+  readonly written: WrittenPipeline;
+  readonly reading: Reading;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** The module names of the old system. */
+const BUILT_IN_ALIASES: Readonly<Record<string, string>> = { 'kafka_pipeline.plugins': 'penstock/plugins', plugins: 'penstock/plugins' };
+
+/** Reads the settings of a pipeline file; paths of plugins and connections are filled in by whoever opens them. */
+export function readPipeline(
+  yaml: YamlFile,
+  options: ReadPipelineOptions,
+): { readonly pipeline?: ReadPipeline; readonly diagnostics: readonly Diagnostic[] } {
+  const domains = options.domains ?? DOMAINS;
+  const reading = yaml.read(options.env);
+  const asked = reading.missing.filter(({ path }) => !isInlineEntry(path));
+  const missing = asked.map((variable) => missingVariable(variable, variable.path.join('.')));
+  const places = new Set(asked.map(({ path }) => JSON.stringify(yaml.place(path))));
+  const { value, diagnostics } = fit(pipelineSchema(domains), reading.value ?? {}, {
+    locate: (path, part) => yaml.place(path, part),
+    textOf: (path) => reading.textOf(path),
+  });
+  const found = [
+    ...missing,
+    ...diagnostics.filter(
+      ({ file, line, column, endLine, endColumn }) => !places.has(JSON.stringify({ file, line, column, endLine, endColumn })),
+    ),
+  ];
+  if (value === undefined) return { diagnostics: found };
+  const production = isProduction(value.environment, options.env);
+  const { http, refused } = readHttp(value, production, yaml);
+  const config: PipelineConfig = {
+    file: options.path,
+    environment: value.environment || (options.env['ENVIRONMENT'] ?? ''),
+    production,
+    brokers: value.kafka.brokers,
+    domains: value.domains,
+    perDomain: Object.fromEntries(domains.map((domain) => [domain.name, readDomain(domain, value)])),
+    plugins: { enabled: Array.isArray(value.plugins) || value.plugins?.enabled !== false, path: undefined },
+    moduleAliases: { ...BUILT_IN_ALIASES, ...value.module_aliases },
+    connections: {},
+    http,
+    tables: {
+      flushMs: value.tables.flush,
+      rows: value.tables.rows,
+      maxBytes: value.tables.max_bytes,
+      checkpointEvery: value.tables.checkpoint_every,
+      directory: value.tables.directory === undefined ? undefined : resolve(options.cwd, value.tables.directory),
+    },
+    actions: {
+      webhookTimeoutMs: value.actions.webhook_timeout,
+      attempts: value.actions.attempts,
+      backoff: { baseMs: value.actions.backoff.base, capMs: value.actions.backoff.cap },
+      breaker: {
+        failureThreshold: value.actions.breaker.failures,
+        successThreshold: value.actions.breaker.successes,
+        openMs: value.actions.breaker.open,
+      },
+      concurrency: value.actions.concurrency,
+      capture: value.actions.capture,
+    },
+    log: value.log,
+    api: value.api,
+    drainTimeoutMs: value.drain_timeout,
+  };
+  return { pipeline: { config, written: value, reading, diagnostics: [...found, ...refused] }, diagnostics: [...found, ...refused] };
+}
+
+/** Plugin entries inside the pipeline file are read one by one later, when it is known whether they run here. */
+export function isInlineEntry(path: Path): boolean {
+  const rest = path[0] === 'kafka' ? path.slice(2) : path;
+  if (rest[0] !== 'plugins') return false;
+  return typeof rest[1] === 'number' || (typeof rest[2] === 'number' && (rest[1] === 'plugins' || rest[1] === 'task_triggers'));
+}
+
+const PRODUCTION = /production|prod|live/i;
+
+/** Any of the usual variables, or the file itself, may say so. */
+export function isProduction(environment: string, env: Environment): boolean {
+  return [environment, env['ENVIRONMENT'], env['DEPLOYMENT_ENV'], env['APP_ENV']].some(
+    (name) => name !== undefined && PRODUCTION.test(name),
+  );
+}
+
+/** What the pipeline file says of a domain. */
+export function writtenDomain(written: WrittenPipeline, name: string): WrittenDomain {
+  return (written.kafka as unknown as Readonly<Record<string, WrittenDomain>>)[name]!;
+}
+
+function readDomain(domain: DomainShape, value: WrittenPipeline): DomainConfig {
+  const written = writtenDomain(value, domain.name);
+  const { topics } = written;
+  const work = { partitions: topics.work.partitions, retentionMs: topics.work.retention };
+  const read: TopicsConfig = {
+    work,
+    retry: { partitions: topics.retry.partitions, retentionMs: topics.retry.retention },
+    deadLetter: { partitions: topics.dead_letter.partitions, retentionMs: topics.dead_letter.retention },
+    named: Object.fromEntries(
+      Object.entries(topics.named).map(([name, { partitions, retention }]) => [
+        name,
+        { partitions: partitions ?? work.partitions, retentionMs: retention ?? work.retentionMs },
+      ]),
+    ),
+  };
+  return {
+    name: domain.name,
+    plugins: { enabled: Array.isArray(written.plugins) || written.plugins?.enabled !== false, path: undefined },
+    topics: read,
+    retryDelaysMs: written.retry_delays,
+    retryJitter: written.retry_jitter,
+    workers: Object.fromEntries(
+      Object.entries(written.workers).map(([name, worker]) => [
+        name,
+        { concurrency: worker.concurrency, credits: worker.credits, maxInFlightBytes: worker.max_in_flight_bytes, batch: worker.batch },
+      ]),
+    ),
+    dedupe: { windowMs: written.dedupe.window, capacity: written.dedupe.capacity },
+    deltaEvents: { runEventIngestPlugins: written.delta_events.run_event_ingest_plugins },
+  };
+}
+
+function readHttp(
+  value: WrittenPipeline,
+  production: boolean,
+  yaml: YamlFile,
+): { readonly http: HttpConfig; readonly refused: readonly Diagnostic[] } {
+  const written = value.http;
+  const refused: Diagnostic[] = [];
+  const resolved: Record<string, { address: string; port: number }> = {};
+  for (const [host, target] of Object.entries(written.resolve)) {
+    const match = /^(\[[\da-fA-F:.]+\]|[\w.-]+):(\d{1,5})$/.exec(target.trim());
+    const port = Number(match?.[2]);
+    if (match === null || port < 1 || port > 65_535) {
+      const place = yaml.place(['http', 'resolve', host]);
+      refused.push(
+        finding(
+          'PS1105',
+          'error',
+          place,
+          `${host} must be an address and a port, this is ${JSON.stringify(target)}`,
+          'write 127.0.0.1:4171',
+        ),
+      );
+    } else resolved[host.toLowerCase()] = { address: match[1]!.replace(/^\[|\]$/g, ''), port };
+  }
+  const switches = [
+    ...(Object.keys(written.resolve).length > 0 ? (['resolve'] as const) : []),
+    ...(written.allow_localhost ? (['allow_localhost'] as const) : []),
+  ];
+  if (production)
+    for (const key of switches) {
+      const help = 'remove it, or set ENVIRONMENT to what this is';
+      refused.push(finding('PS1302', 'error', yaml.place(['http', key], 'key'), `http.${key} is refused in production`, help));
+    }
+  const allowedHosts = written.allowed_hosts === undefined || written.allowed_hosts.length === 0 ? undefined : written.allowed_hosts;
+  return {
+    refused,
+    http: {
+      allowedHosts: allowedHosts?.map((host) => host.toLowerCase()),
+      resolve: resolved,
+      maxBytes: written.max_bytes,
+      idleTimeoutMs: written.idle_timeout,
+      minBytesPerSecond: written.min_bytes_per_second,
+      connectTimeoutMs: written.connect_timeout,
+      maxRedirects: written.max_redirects,
+      allowLocalhost: written.allow_localhost,
+    },
+  };
+}
