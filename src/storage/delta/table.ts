@@ -29,8 +29,11 @@ export type Row = Readonly<Record<string, Cell | undefined>>;
 
 export interface TableCommit {
   readonly rows: readonly Row[];
-  /** One for each partition in the batch: the application id, and the *next* offset. */
-  readonly txns: readonly { readonly appId: string; readonly version: number }[];
+  /**
+   * One for each partition in the batch: the application id, and the *next* offset. `after` is the recorded version that the rows were chosen against;
+   * when it is given and another one is recorded by now, the commit is refused (a transient `PS4108`) and nothing is written.
+   */
+  readonly txns: readonly { readonly appId: string; readonly version: number; readonly after?: number | undefined }[];
 }
 
 export interface Table {
