@@ -18,11 +18,11 @@ export function chainsOf(set: ChainSet, stages: readonly string[]): Chains {
 }
 
 /** Performs what a chain's plugins asked for; filtered deliveries end here. */
-export type Perform = OperatorFunction<Delivery<Passed>, Delivery<Context>>;
+export type Performing = OperatorFunction<Delivery<Passed>, Delivery<Context>>;
 
 export interface StageOptions<T> {
   readonly chain: ChainOperator | undefined;
-  readonly perform: Perform;
+  readonly perform: Performing;
   readonly contextOf: (value: T, delivery: Delivery<T>) => Context;
   /** The value with the message that a plugin amended; called only when one did. */
   readonly amend: (value: T, message: unknown) => T;
@@ -39,6 +39,13 @@ interface Before<T> {
   verdict: Passed['verdict'];
 }
 type WithBefore<T> = Context & { [BEFORE]: Before<T> };
+
+/** The value that a context was made of; anything else is itself. What fails among plugins is found again by it. */
+export function beforeContext(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (BEFORE in value) return (value as WithBefore<unknown>)[BEFORE].value;
+  return 'context' in value && 'actions' in value ? beforeContext(value.context) : value;
+}
 
 /** Runs the plugins of one stage on whatever flows; without plugins it is the source itself. */
 export function stage<T>({ chain, perform, contextOf, amend, onVerdict }: StageOptions<T>): MonoTypeOperatorFunction<Delivery<T>> {

@@ -1,0 +1,51 @@
+import type { MonoTypeOperatorFunction } from 'rxjs';
+import { callEach, type Delivery } from '../../operators/index.js';
+
+export interface HoldUntilOptions<T> {
+  /** When the item may go on, in milliseconds since 1970. */
+  readonly due: (value: T) => number;
+  /** The most items held at once; those behind them wait in order. */
+  readonly maxHeld: number;
+  /** Gives back what is held, so that a drain does not wait for it. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** `setTimeout` takes no more than this; a longer wait is made of several. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/**
+ * Holds each item until it is due, then passes it on; what is due already goes on at once. Later items that are due earlier overtake.
+ * On `signal` everything held is released.
+ */
+export function holdUntil<T>({ due, maxHeld, signal }: HoldUntilOptions<T>): MonoTypeOperatorFunction<Delivery<T>> {
+  return callEach<T>(
+    (value, delivery) => {
+      const time = due(value);
+      return time <= Date.now() ? undefined : wait(time, delivery, signal);
+    },
+    { concurrency: maxHeld, order: 'none' },
+  );
+}
+
+function wait(time: number, delivery: Delivery<unknown>, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    let timer: NodeJS.Timeout;
+    const end = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', giveBack);
+      resolve();
+    };
+    const giveBack = (): void => {
+      delivery.settle('released', 'held until it is due');
+      end();
+    };
+    const arm = (): void => {
+      const left = time - Date.now();
+      if (left <= 0) end();
+      else timer = setTimeout(arm, Math.min(left, LONGEST_TIMER_MS));
+    };
+    signal?.addEventListener('abort', giveBack, { once: true });
+    if (signal?.aborted) giveBack();
+    else arm();
+  });
+}
