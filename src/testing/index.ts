@@ -1,1 +1,4 @@
-export {};
+export { LaneError } from './lane.js';
+export * from './marbles.js';
+export { MarblesError } from './verdict.js';
+export { VirtualTime } from './virtual-time.js';

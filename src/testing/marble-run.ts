@@ -1,0 +1,265 @@
+import { Observable, type Subscriber, Subscription } from 'rxjs';
+import { type ClaimOwner, type Delivery, type Ending, openDelivery, type Outcome } from '../../operators/index.js';
+import type { Action, Context, Passed } from '../plugin/index.js';
+import type { Alphabet } from './alphabet.js';
+import type { Lane, Listening, Mark } from './lane.js';
+import type { MarbleSubject, MarblesOptions } from './marbles.js';
+import { Recording } from './recording.js';
+import { MarblesError } from './verdict.js';
+import { VirtualTime } from './virtual-time.js';
+
+/** After the last moment that is drawn, so many timers may still fire before the run is taken to be at rest: periodic timers never end. */
+const LAST_TASKS = 1000;
+/** No drawing needs so many steps; a subject that does goes round in circles. */
+const MOST_TASKS = 200_000;
+
+const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+function isDelivery(value: unknown): value is Delivery<unknown> {
+  return typeof value === 'object' && value !== null && 'settle' in value && 'whenSettled' in value;
+}
+
+function isPassed(value: unknown): value is Passed {
+  return typeof value === 'object' && value !== null && 'context' in value && 'actions' in value && Array.isArray(value.actions);
+}
+
+/** The lane an action is recorded in, and what its letter stands for. */
+function laneOf(action: Action): readonly [lane: string, content: unknown] {
+  switch (action.type) {
+    case 'publish_to_topic':
+      return [`publish ${action.params.topic}`, action.params.payload];
+    case 'http_webhook':
+      return [
+        `webhook ${action.params.method ?? 'POST'} ${action.params.url ?? `${action.params.connection ?? ''}${action.params.path ?? ''}`}`,
+        action.params.body,
+      ];
+    case 'log':
+      return ['log', action.params.message];
+    case 'metric':
+      return [`metric ${action.params.name}`, action.params.value ?? 1];
+    case 'add_header':
+      return ['header', `${action.params.key}: ${action.params.value}`];
+    case 'send_email':
+      return ['email', action.params.subject];
+    case 'filter':
+      return ['filter', action.params.reason];
+  }
+}
+
+/** One drawing being played: the source, the claims of what enters, the sink, and the clock they share. */
+export class MarbleRun {
+  readonly recording: Recording;
+  private readonly time: VirtualTime;
+  private readonly alphabet: Alphabet;
+  private readonly open = new Map<ClaimOwner, { readonly letter: string; readonly frame: number }>();
+  private readonly letters = new WeakMap<object, string>();
+  private readonly last: number;
+  private subscription = new Subscription();
+  private sinking = 0;
+  private tasks = 0;
+  private lastTasks = 0;
+
+  constructor(
+    private readonly subject: MarbleSubject,
+    private readonly spec: { readonly drawn: ReadonlyMap<string, Lane>; readonly listening: Listening; readonly alphabet: Alphabet },
+    private readonly options: MarblesOptions,
+  ) {
+    this.time = new VirtualTime(options.startAt);
+    this.alphabet = spec.alphabet;
+    this.recording = new Recording(spec.alphabet, () => this.time.now);
+    const { until } = spec.listening;
+    const drawnUntil = [...spec.drawn.values()].flatMap(({ length, marks }) => [length, marks.at(-1)?.frame ?? 0]);
+    this.last = Math.max(0, ...drawnUntil, spec.listening.from, Number.isFinite(until) ? until : 0);
+  }
+
+  begin(): void {
+    this.time.install();
+    const { from, until } = this.spec.listening;
+    const source = this.source(this.spec.drawn.get('in'));
+    if (from === 0) this.subscribe(source);
+    else this.time.schedule(() => this.subscribe(source), from, 'source');
+    if (Number.isFinite(until)) this.time.schedule(() => this.subscription.unsubscribe(), until, 'source');
+  }
+
+  /** Plays what is due next; answers whether there may be more. */
+  step(): boolean {
+    const next = this.time.nextAt;
+    if (next === undefined) return false;
+    if (next > this.last) {
+      this.lastTasks += 1;
+      if (this.lastTasks > LAST_TASKS) return false;
+    }
+    this.tasks += 1;
+    if (this.tasks > MOST_TASKS)
+      throw new MarblesError(`the subject does not come to rest: ${MOST_TASKS} timers fired by ${this.time.now} ms`);
+    this.time.step();
+    return true;
+  }
+
+  /** Letters of what entered and has not left, with when it entered. */
+  inFlight(): ReadonlyMap<string, number> {
+    return new Map([...this.open.values()].map(({ letter, frame }) => [letter, frame]));
+  }
+
+  end(): void {
+    this.recording.close();
+    this.subscription.unsubscribe();
+  }
+
+  /** Lets go of everything and puts the process's timers back, whatever happened. */
+  dispose(): void {
+    try {
+      this.end();
+    } finally {
+      this.time.uninstall();
+    }
+  }
+
+  private source(lane: Lane | undefined): Observable<unknown> {
+    if (lane === undefined) return new Observable();
+    const moments = momentsOf(lane.marks);
+    if (!lane.hot) {
+      return new Observable((subscriber) => {
+        const live = new Subscription();
+        for (const marks of moments) {
+          const task = this.time.schedule(() => this.play(marks, [subscriber]), marks[0]!.frame, 'source');
+          live.add(() => {
+            task.cancelled = true;
+          });
+        }
+        return live;
+      });
+    }
+    const listeners = new Set<Subscriber<unknown>>();
+    for (const marks of moments) {
+      if (marks[0]!.frame >= 0) this.time.schedule(() => this.play(marks, listeners), marks[0]!.frame, 'source');
+    }
+    return new Observable((subscriber) => {
+      listeners.add(subscriber);
+      return () => listeners.delete(subscriber);
+    });
+  }
+
+  private play(marks: readonly Mark[], subscribers: Iterable<Subscriber<unknown>>): void {
+    for (const { kind, symbol } of marks) {
+      for (const subscriber of subscribers) {
+        if (subscriber.closed) continue;
+        if (kind === 'complete') subscriber.complete();
+        else if (kind === 'error') subscriber.error(this.options.error ?? 'error');
+        else subscriber.next(this.enter(symbol));
+      }
+    }
+  }
+
+  private enter(letter: string): unknown {
+    const message = this.alphabet.valueOf(letter);
+    const value = this.options.context === undefined ? message : this.contextOf(message, letter, this.options.context);
+    if (typeof value === 'object' && value !== null) this.letters.set(value, letter);
+    if (this.options.input === 'values') return value;
+    const owner: ClaimOwner = {
+      settled: (ending, confirm) => this.left(owner, letter, ending, confirm),
+      failed: (error, delivery) => {
+        this.recording.item('failed', letter, { reason: textOf(error) });
+        this.failed.add(owner);
+        delivery.settle('dead_lettered', textOf(error));
+      },
+    };
+    this.open.set(owner, { letter, frame: this.time.now });
+    return openDelivery(value, undefined, owner);
+  }
+
+  /** Items that failed: what their owner does with them afterwards is no lane's business. */
+  private readonly failed = new WeakSet<ClaimOwner>();
+
+  private left(owner: ClaimOwner, letter: string, ending: Ending, confirm: (outcome: Outcome) => void): void {
+    this.open.delete(owner);
+    if (!this.failed.has(owner)) {
+      this.recording.item(ending.outcome, letter, { reason: ending.reason, implied: ending.outcome === 'delivered' && this.sinking > 0 });
+    }
+    confirm(ending.outcome);
+  }
+
+  private contextOf(message: unknown, letter: string, given: NonNullable<MarblesOptions['context']>): Context {
+    const fields = typeof given === 'function' ? given(message, letter) : given;
+    return {
+      domain: 'xact',
+      stage: 'event_ingest',
+      worker: undefined,
+      message,
+      event_id: letter,
+      event_type: null,
+      project_id: null,
+      data: {},
+      headers: {},
+      error: null,
+      retry_count: 0,
+      timestamp: new Date(),
+      ...fields,
+    };
+  }
+
+  private subscribe(source: Observable<unknown>): void {
+    const observable = this.subject instanceof Observable ? this.subject : this.subject(source as Observable<never>);
+    this.subscription.add(
+      observable.subscribe({
+        next: (value) => this.received(value),
+        error: (error: unknown) => {
+          const expected = this.options.error ?? 'error';
+          const same = error === expected || (error instanceof Error && expected instanceof Error && error.message === expected.message);
+          if (same) this.recording.end('out', 'error', textOf(error));
+          else this.recording.item('out', '#', { reason: textOf(error) });
+        },
+        complete: () => this.recording.end('out', 'complete'),
+      }),
+    );
+  }
+
+  private received(value: unknown): void {
+    if (!isDelivery(value)) {
+      this.recording.value('out', value);
+      return;
+    }
+    if (isPassed(value.value)) this.passed(value as Delivery<Passed>);
+    else {
+      this.recording.value('out', value.value);
+      this.sink(value, 'delivered');
+    }
+  }
+
+  private passed(delivery: Delivery<Passed>): void {
+    const { context, actions, filtered, verdict } = delivery.value;
+    const letter = this.letters.get(context) ?? this.alphabet.letterOf(context.message);
+    for (const { action } of actions) {
+      const [lane, content] = laneOf(action);
+      this.recording.action(lane, letter, content);
+    }
+    if (filtered !== undefined) {
+      this.sink(delivery, 'filtered', filtered.reason);
+      return;
+    }
+    this.recording.value('out', context.message);
+    if (verdict?.kind === 'retry') this.sink(delivery, 'retried', `after ${verdict.afterMs} ms`);
+    else if (verdict?.kind === 'dead_letter') this.sink(delivery, 'dead_lettered', verdict.reason);
+    else this.sink(delivery, 'delivered');
+  }
+
+  private sink(delivery: Delivery<unknown>, outcome: Outcome, reason?: string): void {
+    this.sinking += 1;
+    try {
+      if (this.options.sink !== undefined) this.options.sink(delivery);
+      else delivery.settle(outcome, reason);
+    } finally {
+      this.sinking -= 1;
+    }
+  }
+}
+
+function momentsOf(marks: readonly Mark[]): readonly (readonly Mark[])[] {
+  const moments: Mark[][] = [];
+  for (const mark of marks) {
+    const current = moments.at(-1);
+    if (current?.[0]?.frame === mark.frame) current.push(mark);
+    else moments.push([mark]);
+  }
+  return moments;
+}

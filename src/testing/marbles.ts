@@ -1,0 +1,132 @@
+import type { Observable, OperatorFunction } from 'rxjs';
+import type { Delivery } from '../../operators/index.js';
+import type { Context } from '../plugin/index.js';
+import { Alphabet } from './alphabet.js';
+import { LaneError, type Lane, type Listening, parseLane, parseListening } from './lane.js';
+import { MarbleRun } from './marble-run.js';
+import { MarblesError, verdict } from './verdict.js';
+import { microtasksDrained } from './virtual-time.js';
+
+/** What is tested: an operator, or an Observable that needs no source. */
+export type MarbleSubject = ((source: Observable<never>) => Observable<unknown>) | OperatorFunction<never, unknown> | Observable<unknown>;
+
+/** Lanes by name, or a drawing with a lane a line: its name, two spaces, its marbles. */
+export type Lanes = string | Readonly<Record<string, string>>;
+
+export interface MarblesOptions {
+  /** What the letters stand for; a letter that is not listed stands for itself. */
+  readonly values?: Readonly<Record<string, unknown>>;
+  /** What `#` stands for. Defaults to the text `error`, as in RxJS. */
+  readonly error?: unknown;
+  /** For a letter that is filtered, failed, released and so on: its reason, or what the reason must match. */
+  readonly reasons?: Readonly<Record<string, string | RegExp>>;
+  /** Lanes that may receive what they like. */
+  readonly ignore?: readonly string[];
+  /** What the subject takes: deliveries, or plain values. Defaults to `deliveries`. */
+  readonly input?: 'deliveries' | 'values';
+  /** Makes each value the message of a context: for a plugin or a chain. */
+  readonly context?: Partial<Context> | ((message: unknown, letter: string) => Partial<Context>);
+  /** What is done with each delivery that comes out. Defaults to settling it as delivered, or as the chain that let it out decided. */
+  readonly sink?: (delivery: Delivery<unknown>) => void;
+  /** The letters of items that are rightly still in flight at the end. */
+  readonly inFlight?: string;
+  /** What the calendar shows at the first frame, in milliseconds since 1970. Defaults to 0. */
+  readonly startAt?: number;
+}
+
+interface Spec {
+  readonly drawn: ReadonlyMap<string, Lane>;
+  readonly listening: Listening;
+  readonly alphabet: Alphabet;
+}
+
+function lanesOf(lanes: Lanes): readonly (readonly [name: string, drawn: string])[] {
+  if (typeof lanes !== 'string') return Object.entries(lanes);
+  const found: [string, string][] = [];
+  for (const line of lanes.split('\n')) {
+    if (line.trim() === '') continue;
+    const parts = /^\s*(\S+(?: \S+)*)\s{2,}(.*)$/.exec(line);
+    if (parts === null) throw new LaneError(`a lane is its name, two spaces and its marbles; found "${line.trim()}"`);
+    found.push([parts[1]!, parts[2]!.trimEnd()]);
+  }
+  return found;
+}
+
+function specOf(lanes: Lanes, options: MarblesOptions): Spec {
+  const drawn = new Map<string, Lane>();
+  let listening: Listening = { from: 0, until: Number.POSITIVE_INFINITY };
+  for (const [name, marbles] of lanesOf(lanes)) {
+    if (name === 'sub') listening = parseListening(name, marbles);
+    else if (drawn.has(name)) throw new LaneError(`the lane "${name}" is drawn twice`);
+    else drawn.set(name, parseLane(name, marbles));
+  }
+  if (drawn.size === 0) throw new LaneError('a specification without lanes says nothing');
+  const letters = [...drawn.values()].flatMap(({ marks }) => marks.filter(({ kind }) => kind === 'next').map(({ symbol }) => symbol));
+  return { drawn, listening, alphabet: new Alphabet(options.values ?? {}, letters) };
+}
+
+function judge(spec: Spec, run: MarbleRun, options: MarblesOptions): void {
+  const message = verdict(
+    { drawn: spec.drawn, ignore: new Set(options.ignore), reasons: options.reasons ?? {}, inFlight: Array.from(options.inFlight ?? '') },
+    run.recording,
+    spec.alphabet,
+    run.inFlight(),
+  );
+  if (message !== undefined) throw new MarblesError(message);
+}
+
+// Timers and dates belong to the process, so one run at a time has them.
+let before: Promise<void> = Promise.resolve();
+let running = false;
+
+/**
+ * Plays a drawing against a subject in virtual time and compares every lane; promises settle between two moments as they do in life.
+ *
+ * Lanes: `in` (what enters), `sub` (`^` subscribe, `!` unsubscribe), `out` (what comes out), the doors `delivered`, `filtered`, `retried`,
+ * `dead_lettered`, `released`, `failed` (handed to whoever opened the claim), and for plugins `publish <topic>`, `webhook <METHOD url>`, `log`,
+ * `metric <name>`, `header`, `email`. A lane that is not drawn must receive nothing, unless `ignore` names it; `delivered` need not be drawn for
+ * what came out and was delivered by whoever took it.
+ *
+ * While it runs, `setTimeout`, `setInterval`, `setImmediate`, `Date` and `performance.now` are virtual for the whole process, so RxJS' own
+ * schedulers are too; runs wait for each other. Timers imported from `node:timers` are not seen.
+ *
+ * @throws {MarblesError} with all lanes, aligned, when they differ or an item never left; {@link LaneError} when a lane is drawn wrongly.
+ */
+export async function marbles(subject: MarbleSubject, lanes: Lanes, options: MarblesOptions = {}): Promise<void> {
+  const spec = specOf(lanes, options);
+  const turn = before;
+  let done: () => void = () => undefined;
+  before = new Promise((resolve) => {
+    done = resolve;
+  });
+  await turn;
+  const run = new MarbleRun(subject, spec, options);
+  running = true;
+  try {
+    run.begin();
+    await microtasksDrained();
+    while (run.step()) await microtasksDrained();
+    judge(spec, run, options);
+    run.end();
+    await microtasksDrained();
+  } finally {
+    run.dispose();
+    running = false;
+    done();
+  }
+}
+
+/** As `marbles`, at once, for subjects without promises. */
+export function marblesSync(subject: MarbleSubject, lanes: Lanes, options: MarblesOptions = {}): void {
+  if (running) throw new MarblesError('another run has the timers: await it first');
+  const spec = specOf(lanes, options);
+  const run = new MarbleRun(subject, spec, options);
+  try {
+    run.begin();
+    while (run.step());
+    judge(spec, run, options);
+    run.end();
+  } finally {
+    run.dispose();
+  }
+}

@@ -1,0 +1,80 @@
+import type { Alphabet } from './alphabet.js';
+import type { Mark } from './lane.js';
+
+/** Something a lane received. */
+export interface Entry extends Mark {
+  /** Whether it is what the letter of an expected lane stands for. */
+  fits(letter: string): boolean;
+  /** The reason or the error's text, where there is one. */
+  readonly reason: string | undefined;
+  /** It follows from the drawing of another lane, so it is unexpected only where its own lane is drawn and differs. */
+  readonly implied: boolean;
+}
+
+/** What each lane received. Lanes come into being when something is received: a new kind of lane needs only somebody who writes to it. */
+export class Recording {
+  private readonly lanes = new Map<string, Entry[]>();
+  private closed = false;
+
+  constructor(
+    private readonly alphabet: Alphabet,
+    private readonly frame: () => number,
+  ) {}
+
+  /** What is received from now on is nobody's business: the run is over and its subject is being torn down. */
+  close(): void {
+    this.closed = true;
+  }
+
+  /** A lane received a value. */
+  value(lane: string, value: unknown): void {
+    this.add(lane, {
+      kind: 'next',
+      symbol: this.alphabet.letterOf(value),
+      fits: (letter) => this.alphabet.means(letter, value),
+      reason: undefined,
+      implied: false,
+    });
+  }
+
+  /** A lane received something of the item with this letter: it left, or an action was asked for while it was worked on. */
+  item(
+    lane: string,
+    letter: string,
+    { reason, implied = false }: { readonly reason?: string | undefined; readonly implied?: boolean } = {},
+  ): void {
+    this.add(lane, { kind: 'next', symbol: letter, fits: (drawn) => drawn === letter, reason, implied });
+  }
+
+  /** An item asked for an action: either the letter of its content or that of the item may be drawn. */
+  action(lane: string, letter: string, content: unknown): void {
+    const named = this.alphabet.letterOf(content);
+    this.add(lane, {
+      kind: 'next',
+      symbol: this.alphabet.has(named) ? named : letter,
+      fits: (drawn) => (this.alphabet.has(drawn) && drawn !== letter ? this.alphabet.means(drawn, content) : drawn === letter),
+      reason: undefined,
+      implied: false,
+    });
+  }
+
+  end(lane: string, kind: 'complete' | 'error', reason?: string): void {
+    this.add(lane, { kind, symbol: kind === 'complete' ? '|' : '#', fits: () => true, reason, implied: kind === 'complete' });
+  }
+
+  names(): readonly string[] {
+    return [...this.lanes.keys()];
+  }
+
+  of(lane: string): readonly Entry[] {
+    return this.lanes.get(lane) ?? [];
+  }
+
+  private add(lane: string, entry: Omit<Entry, 'frame'>): void {
+    if (this.closed) return;
+    const received = this.lanes.get(lane);
+    const complete = { ...entry, frame: this.frame() };
+    if (received === undefined) this.lanes.set(lane, [complete]);
+    else received.push(complete);
+  }
+}
