@@ -24,6 +24,7 @@ export const CODES = {
   PS3002: 'the disk is full',
   PS3003: 'the data directory has another version',
   PS3004: 'the log ends before a recorded offset',
+  PS3005: 'the log is damaged',
   PS3005: 'a table is not the one that is expected',
   PS3010: 'the HTTP server cannot listen',
   PS3011: 'the data directory cannot be used',

@@ -1,0 +1,2 @@
+export type * from './kv.js';
+export * from './lmdb-kv.js';

@@ -1,0 +1,163 @@
+import { mkdirSync, statfsSync } from 'node:fs';
+import { type Database, open, type RootDatabase } from 'lmdb';
+import { PenstockError } from '../../diagnostics/index.js';
+import type { Kv, KvEntry, KvRange, KvTable } from './kv.js';
+
+export interface KvOptions {
+  /** Made when it is not there, with mode 0700. */
+  readonly directory: string;
+  /** Every table that will be asked for. */
+  readonly tables: readonly string[];
+}
+
+/** 8 KiB pages hold three records of 2 KB without an overflow page, and make half as deep a tree as 4 KiB. */
+const PAGE_BYTES = 8192;
+
+/** With less than this free, a write that fails is put down to the disk, whatever the error says: a write that ends early is reported as an I/O error. */
+const ROOM_BYTES = 1024 * 1024;
+
+const ENOSPC = 28;
+const EIO = 5;
+const EDQUOT = 122;
+const EFBIG = 27;
+const MDB_MAP_FULL = -30792;
+
+type Rows = Database<Buffer, Uint8Array>;
+
+/** Opens the store of a directory. Throws PS3001 when it cannot. */
+export function openKv({ directory, tables }: KvOptions): Kv {
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    const root = open<Buffer, Uint8Array>({
+      path: directory,
+      maxDbs: tables.length + 4,
+      pageSize: PAGE_BYTES,
+      encoding: 'binary',
+      keyEncoding: 'binary',
+      cache: false,
+      // Visible means durable: a commit resolves after its flush, and no reader sees it earlier.
+      overlappingSync: false,
+      // With batching by event turn a failed commit rejects a promise that nobody can reach.
+      eventTurnBatching: false,
+    });
+    root.readerCheck();
+    const rows = tables.map((name) => [name, root.openDB({ name, encoding: 'binary', keyEncoding: 'binary', cache: false })] as const);
+    return new LmdbKv(directory, root, new Map(rows.map(([name, database]) => [name, new LmdbTable(database as Rows)])));
+  } catch (error) {
+    throw translate(error, directory, `the store in ${directory} cannot be opened`);
+  }
+}
+
+class LmdbKv implements Kv {
+  private full = false;
+
+  constructor(
+    private readonly directory: string,
+    private readonly root: RootDatabase<Buffer, Uint8Array>,
+    private readonly tables: ReadonlyMap<string, KvTable>,
+  ) {}
+
+  table(name: string): KvTable {
+    const table = this.tables.get(name);
+    if (table === undefined) throw new PenstockError('PS7000', `the store was opened without a table ${name}`);
+    return table;
+  }
+
+  async transaction<T>(work: () => T): Promise<T> {
+    if (this.full && freeBytes(this.directory) < ROOM_BYTES) throw diskFull(this.directory, undefined);
+    // What `work` throws is its own and never taken for the store's.
+    let thrown: { readonly error: unknown } | undefined;
+    try {
+      const result = await this.root.childTransaction(() => {
+        try {
+          return work();
+        } catch (error) {
+          thrown = { error };
+          throw error;
+        }
+      });
+      this.full = false;
+      return result;
+    } catch (error) {
+      if (thrown !== undefined) throw thrown.error;
+      const translated = translate(await commitErrorOf(error), this.directory, `the store in ${this.directory} did not take a write`);
+      this.full = translated.code === 'PS3002';
+      throw translated;
+    }
+  }
+
+  refresh(): void {
+    this.root.resetReadTxn();
+  }
+
+  lastChange(): number {
+    return (this.root.getStats() as { readonly lastTxnId: number }).lastTxnId;
+  }
+
+  sweep(): void {
+    this.root.readerCheck();
+  }
+
+  async close(): Promise<void> {
+    await this.root.close();
+  }
+}
+
+class LmdbTable implements KvTable {
+  constructor(private readonly rows: Rows) {}
+
+  get(key: Uint8Array): Buffer | undefined {
+    return this.rows.get(key);
+  }
+
+  *range(range: KvRange): Iterable<KvEntry> {
+    for (const { key, value } of this.rows.getRange({ ...range, snapshot: false })) yield { key: key as Buffer, value };
+  }
+
+  put(key: Uint8Array, value: Uint8Array): void {
+    void this.rows.put(key, value as Buffer);
+  }
+
+  remove(key: Uint8Array): void {
+    void this.rows.remove(key);
+  }
+}
+
+/** The reason of a failed commit hangs on the error as a promise of its own. */
+async function commitErrorOf(error: unknown): Promise<unknown> {
+  const reason = (error as { readonly commitError?: Promise<unknown> } | undefined)?.commitError;
+  if (reason === undefined) return error;
+  try {
+    await reason;
+    return error;
+  } catch (cause) {
+    return cause;
+  }
+}
+
+function translate(error: unknown, directory: string, sentence: string): PenstockError {
+  if (error instanceof PenstockError) return error;
+  const code = (error as { readonly code?: unknown } | undefined)?.code;
+  const full = code === ENOSPC || code === EDQUOT || code === EFBIG || code === MDB_MAP_FULL || code === 'ENOSPC' || code === 'EDQUOT';
+  if (full || (code === EIO && freeBytes(directory) < ROOM_BYTES)) return diskFull(directory, error);
+  const reason = error instanceof Error ? `: ${error.message}` : '';
+  return new PenstockError('PS3001', `${sentence}${reason}`, { category: 'transient', cause: error });
+}
+
+function diskFull(directory: string, cause: unknown): PenstockError {
+  return new PenstockError('PS3002', `there is no room left on the disk of ${directory}; nothing was written`, {
+    category: 'transient',
+    cause,
+    help: 'free some space; writing goes on by itself',
+  });
+}
+
+function freeBytes(directory: string): number {
+  try {
+    const { bavail, bsize } = statfsSync(directory);
+    return bavail * bsize;
+  } catch {
+    // A disk that cannot say how full it is counts as one with room: the failing write then speaks for itself.
+    return Infinity;
+  }
+}
