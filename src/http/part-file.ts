@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { type FileHandle, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PenstockError } from '../diagnostics/index.js';
+import { diskFailure, errnoOf } from './disk-errors.js';
 
 /** What must be the same for the rest of a file to fit the part that is here. */
 export interface Validator {
@@ -201,22 +202,11 @@ async function openFresh(directory: string, part: string, notes: string): Promis
   return open(part, 'wx+', 0o600);
 }
 
-const LASTING: ReadonlySet<string> = new Set(['ENOSPC', 'EROFS', 'EACCES', 'EPERM']);
-
-/** Runs file work; its errors become ours, by their error number. */
+/** Runs file work; its errors become ours. */
 async function guarded<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    if (error instanceof PenstockError) throw error;
-    const errno = errnoOf(error) ?? 'unknown';
-    throw new PenstockError(errno === 'ENOSPC' ? 'PS3002' : 'PS4104', `the file could not be written to disk (${errno})`, {
-      category: LASTING.has(errno) ? 'permanent' : 'transient',
-      cause: error,
-    });
+    throw diskFailure(error);
   }
-}
-
-function errnoOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
