@@ -9,13 +9,16 @@ export function prettyLine(line: string, { color }: PrettyOptions): string {
   const entry = parsed(line);
   if (entry === undefined) return line;
   const { time, level, msg, worker, ...fields } = entry;
-  const paint = (text: string, code: string | undefined): string => (color && code !== undefined ? `\u001b[${code}m${text}\u001b[0m` : text);
+  const paint = (text: string, code: string | undefined): string =>
+    color && code !== undefined ? `\u001b[${code}m${text}\u001b[0m` : text;
   const parts = [
     paint(String(time ?? '').slice(11, 23), '90'),
     paint(String(level ?? 'info').padEnd(5), COLORS[String(level)]),
     worker === undefined ? undefined : paint(`[${String(worker)}]`, '35'),
     String(msg ?? ''),
-    ...Object.entries(fields).map(([key, value]) => paint(`${key}=${typeof value === 'string' && !/[\s"]/.test(value) ? value : JSON.stringify(value)}`, '90')),
+    ...Object.entries(fields).map(([key, value]) =>
+      paint(`${key}=${typeof value === 'string' && !/[\s"]/.test(value) ? value : JSON.stringify(value)}`, '90'),
+    ),
   ];
   return `${parts.filter((part) => part !== undefined && part !== '').join(' ')}\n`;
 }

@@ -81,7 +81,12 @@ export interface WorkerProgress {
 /** One worker in one line: `xact-download  in 120  in flight 3  delivered 110  retried 7`. Doors that nobody used are left out. */
 export function workerLine({ worker, entered, inFlight, left }: WorkerProgress, width = 24): string {
   const doors = Object.entries(left).filter(([, count]) => count > 0);
-  return [worker.padEnd(width), `in ${entered}`, `in flight ${inFlight}`, ...doors.map(([door, count]) => `${door.replace('_', ' ')} ${count}`)].join('  ');
+  return [
+    worker.padEnd(width),
+    `in ${entered}`,
+    `in flight ${inFlight}`,
+    ...doors.map(([door, count]) => `${door.replace('_', ' ')} ${count}`),
+  ].join('  ');
 }
 
 /** What a domain's plugins have done: their acts, amendments, filters and failures; those that did nothing yet are left out. */

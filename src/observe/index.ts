@@ -1,0 +1,13 @@
+export * from './bounded-log.js';
+export * from './cells.js';
+export * from './health.js';
+export * from './http-server.js';
+export * from './log.js';
+export type * from './logger.js';
+export * from './meters.js';
+export * from './metric-table.js';
+export * from './metrics.js';
+export * from './progress.js';
+export * from './redact.js';
+export * from './transfer-meters.js';
+export * from './user-metrics.js';
