@@ -13,6 +13,12 @@ export async function findPath(path: string, namedBy: string, cwd: string): Prom
   return undefined;
 }
 
+/** The file of this name beside another; undefined when there is none. */
+export async function findBeside(name: string, file: string): Promise<string | undefined> {
+  const path = resolve(dirname(file), name);
+  return (await exists(path)) ? path : undefined;
+}
+
 async function exists(path: string): Promise<boolean> {
   try {
     await stat(path);

@@ -1,1 +1,5 @@
+export * from './domains.js';
+export * from './environment.js';
+export * from './load-pipeline.js';
 export * from './pipeline-config.js';
+export { duration, formatDuration, parseDuration, parseSize, size } from './quantities.js';

@@ -34,7 +34,8 @@ const rateLimit = z
     per_second: z.number().positive().describe('Calls a second.'),
     burst: z.number().positive().optional().describe('The most that may go at once; `per_second` when nothing is said.'),
   })
-  .meta({ title: 'rate_limit' });
+  .meta({ title: 'rate_limit' })
+  .transform(({ per_second, burst }) => (burst === undefined ? { per_second } : { per_second, burst }));
 
 const perSecond = z.string().transform((text, context) => {
   const match = /^(\d+(?:\.\d+)?)\s*\/\s*(s|sec|second|m|min|minute)$/i.exec(text.trim());
