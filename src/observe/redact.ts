@@ -108,26 +108,3 @@ function cut(text: string, maxLength: number): string {
   const characters = [...text];
   return characters.length <= maxLength ? text : `${characters.slice(0, Math.max(0, maxLength - 3)).join('')}...`;
 }
-
-const DEEPEST = 8;
-
-/** A value for a log: texts within it cleaned, members with a secret's name replaced, errors by name and message; what lies deeper than eight levels is left out. */
-export function redactValue(value: unknown, depth = 0): unknown {
-  if (typeof value === 'string') return redactText(value);
-  if (typeof value !== 'object' || value === null || value instanceof Date) return value;
-  if (depth >= DEEPEST) return '…';
-  if (value instanceof Error) return { name: value.name, message: redactText(value.message) };
-  if (Array.isArray(value)) return value.map((item) => redactValue(item, depth + 1));
-  if (ArrayBuffer.isView(value)) return `${value.byteLength} bytes`;
-  return Object.fromEntries(
-    Object.entries(value).map(([name, member]) => [
-      name,
-      isSecretName(name) && holdsText(member) ? REDACTED : redactValue(member, depth + 1),
-    ]),
-  );
-}
-
-/** A number or a flag under a secret's name is no secret: `key: 5` is a count of something. */
-function holdsText(member: unknown): boolean {
-  return typeof member === 'string' || (typeof member === 'object' && member !== null);
-}
