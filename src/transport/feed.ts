@@ -97,7 +97,7 @@ export class Feed implements CommitJob {
     this.buffer = [];
     this.released.length = 0;
     this.abort.abort(new PenstockError('PS3001', `${this.lease.topic}/${this.lease.partition} is no longer assigned here: ${reason}`));
-    for (const claim of [...this.claims]) claim.release(reason);
+    for (const claim of this.claims) claim.release(reason);
   }
 
   claimSettled(claim: OpenClaim, ending: Ending, confirm: (outcome: Outcome) => void): void {

@@ -139,13 +139,13 @@ export class GroupConsumer implements Consumer, FeedOwner {
   }
 
   itemFailed(error: unknown, delivery: Delivery<unknown>): void {
-    const { onFailure } = this.options.consume;
-    if (onFailure === undefined) {
+    const { consume } = this.options;
+    if (consume.onFailure === undefined) {
       delivery.settle('released', 'failed');
       return;
     }
     try {
-      onFailure(error, delivery);
+      consume.onFailure(error, delivery);
     } catch (thrown) {
       this.warn(new PenstockError('PS7000', 'the handler of a failed delivery threw', { cause: thrown, origin: delivery.origin }));
       delivery.settle('released', 'the handler of the failure threw');
@@ -383,7 +383,7 @@ export class GroupConsumer implements Consumer, FeedOwner {
     this.unwatch?.();
     this.heart?.unsubscribe();
     this.alarm?.timer.unsubscribe();
-    for (const feed of [...this.feeds.values()]) this.lose(feed, reason);
+    for (const feed of this.feeds.values()) this.lose(feed, reason);
     void this.depart(complete);
   }
 

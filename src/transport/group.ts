@@ -95,11 +95,11 @@ export function leaveGroup(group: Group, member: string): readonly GroupLease[] 
   return changed;
 }
 
-function targetOf(group: Group, { partitionsOf }: BeatInput) {
+function targetOf(group: Group, input: BeatInput) {
   const members = Object.entries(group.members).map(([id, { topics }]) => ({ id, topics }));
   const partitions = new Map<string, PartitionName>();
   for (const topic of [...new Set(members.flatMap(({ topics }) => topics))].toSorted()) {
-    for (let partition = 0; partition < partitionsOf(topic); partition += 1)
+    for (let partition = 0; partition < input.partitionsOf(topic); partition += 1)
       partitions.set(nameOf({ topic, partition }), { topic, partition });
   }
   const owners = new Map<string, string>();

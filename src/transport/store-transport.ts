@@ -179,7 +179,7 @@ export class StoreTransport implements Transport {
     this.committer.end();
     if (this.consumers.size > 0) {
       const gone = new Promise<void>((resolve) => this.departures.push(resolve));
-      for (const consumer of [...this.consumers]) consumer.stop('the log closes');
+      for (const consumer of this.consumers) consumer.stop('the log closes');
       await gone;
     }
     await this.committer.idle();

@@ -20,7 +20,7 @@ export async function turns(count = 20): Promise<void> {
 export class Collector {
   readonly deliveries: Delivery<LogRecord>[] = [];
   completed = false;
-  error: unknown;
+  error: Error | undefined;
   private readonly subscription: Subscription;
 
   constructor(
@@ -32,7 +32,7 @@ export class Collector {
         this.deliveries.push(delivery);
         this.onEach(delivery);
       },
-      error: (error) => {
+      error: (error: Error) => {
         this.error = error;
       },
       complete: () => {
@@ -46,7 +46,10 @@ export class Collector {
   }
 
   async has(count: number): Promise<readonly Delivery<LogRecord>[]> {
-    await until(`${count} deliveries, got ${this.deliveries.length}`, () => this.deliveries.length >= count);
+    await until(`${count} deliveries`, () => {
+      if (this.error !== undefined) throw this.error;
+      return this.deliveries.length >= count;
+    });
     return this.deliveries;
   }
 

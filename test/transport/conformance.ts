@@ -307,19 +307,20 @@ export function contractTests(name: string, make: () => Promise<Subject>): void 
       const topic = await topicOf(transport, 2);
       const collector = collect(transport, { topics: [topic], group: 'g' });
       await until('both partitions', () => collector.consumer.state().assigned.length === 2);
-      const until_ = Date.now() + 150;
-      collector.consumer.pauseUntil(topic, 0, until_);
+      const resumesAt = Date.now() + 150;
+      collector.consumer.pauseUntil(topic, 0, resumesAt);
       await transport.produce([0, 1].map((partition) => ({ topic, partition, key: null, value: `${partition}` })));
       await collector.has(1);
       expect(collector.values).toEqual(['1']);
       expect(collector.consumer.state().paused).toBe(1);
       await collector.has(2);
-      expect(Date.now()).toBeGreaterThanOrEqual(until_ - 2);
+      expect(Date.now()).toBeGreaterThanOrEqual(resumesAt - 2);
     });
 
     it('spreads partitions over the members of a group, and gives them all to the last', async () => {
-      const { transport, again } = await open();
-      const other = (await again?.()) ?? transport;
+      const subject = await open();
+      const { transport } = subject;
+      const other = (await subject.again?.()) ?? transport;
       const topic = await topicOf(transport, 4);
       const one = collect(transport, { topics: [topic], group: 'g' });
       await until('all four', () => one.consumer.state().assigned.length === 4);
@@ -327,8 +328,8 @@ export function contractTests(name: string, make: () => Promise<Subject>): void 
       const two = collect(other, { topics: [topic], group: 'g' });
       await until('two each', () => one.consumer.state().assigned.length === 2 && two.consumer.state().assigned.length === 2);
       expect(lost.filter((signal) => signal.aborted).length).toBe(2);
-      const names_ = [one, two].flatMap(({ consumer }) => consumer.state().assigned.map(({ partition }) => partition));
-      expect(names_.toSorted()).toEqual([0, 1, 2, 3]);
+      const spread = [one, two].flatMap(({ consumer }) => consumer.state().assigned.map(({ partition }) => partition));
+      expect(spread.toSorted((a, b) => a - b)).toEqual([0, 1, 2, 3]);
       await one.consumer.drain();
       await until('all four again', () => two.consumer.state().assigned.length === 4);
       await other.produce([0, 1, 2, 3].map((partition) => ({ topic, partition, key: null, value: `${partition}` })));

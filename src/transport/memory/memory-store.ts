@@ -209,7 +209,7 @@ export class MemoryStore implements LogStore {
   }
 
   private changed(change: Change): void {
-    for (const listener of [...this.listeners]) listener(change);
+    for (const listener of this.listeners) listener(change);
   }
 }
 
