@@ -1,7 +1,7 @@
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import type { IncomingHttpHeaders } from 'node:http';
-import got, { type Method, type OptionsInit, type Request } from 'got';
+import got, { type Method, type OptionsInit, type Request, RequestError } from 'got';
 import { type Code, PenstockError } from '../diagnostics/index.js';
 import { publicLookup, refusePrivateLiteral, type ResolveHost, resolveBySystem } from './addresses.js';
 import type { TlsPolicy } from './tls.js';
@@ -163,7 +163,18 @@ function asFailure(error: unknown, failure: Code, status: number | undefined): P
     root = cause;
   }
   const text = error instanceof Error ? error.message : String(error);
-  return new PenstockError(failure, `the connection failed: ${text}`, { category: 'transient', cause: root, httpStatus: status });
+  return new PenstockError(failure, `the connection failed: ${text}`, {
+    category: 'transient',
+    cause: root instanceof RequestError ? withoutRequest(root) : root,
+    httpStatus: status,
+  });
+}
+
+/** The library's error without the request that hangs on it: that one has the whole URL, signature and all. */
+function withoutRequest({ message, code, stack }: RequestError): Error {
+  const plain = Object.assign(new Error(message), { code });
+  if (stack !== undefined) plain.stack = stack;
+  return plain;
 }
 
 function stopped(failure: Code, signal: AbortSignal): PenstockError {
