@@ -2,7 +2,7 @@ import { PenstockError } from '../diagnostics/index.js';
 import type { ResolveHost } from './addresses.js';
 import { type Answer, createClient, type HostMap } from './client.js';
 import { contentTypeProblem, extensionProblem, magicProblem } from './content-rules.js';
-import type { Download, Downloaded, DownloadRequest } from './downloader.js';
+import { ATTEMPT_HEADER, type Download, type Downloaded, type DownloadRequest } from './downloader.js';
 import { openPart, type PartFile, type Validator } from './part-file.js';
 import { inspectPresigned } from './presigned.js';
 import { categoryOfStatus, retryAfterMs } from './status.js';
@@ -42,9 +42,6 @@ export interface DownloaderOptions {
   /** The clock, in milliseconds since 1970. Defaults to `Date.now`. */
   readonly now?: () => number;
 }
-
-/** Tells hosts of a simulator which attempt this is, so that their faults need no memory. */
-export const ATTEMPT_HEADER = 'x-penstock-attempt';
 
 /** A file of this size or larger notes how to resume it before it has failed, so that a killed process can go on with it. */
 const LARGE_BYTES = 1024 * 1024;

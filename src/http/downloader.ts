@@ -1,3 +1,6 @@
+/** Tells hosts of a simulator which attempt this is, so that their faults need no memory. */
+export const ATTEMPT_HEADER = 'x-penstock-attempt';
+
 /** A file to fetch. */
 export interface DownloadRequest {
   readonly url: string;

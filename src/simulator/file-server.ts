@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { ATTEMPT_HEADER } from '../http/downloader.js';
 import { type Attempts, keepAttempts } from './attempts.js';
 import { fileOf, isFileType } from './bodies/index.js';
 import { DEFAULT_FILE_FAULTS, type FileFaults, misfortune } from './file-faults.js';
@@ -28,8 +29,6 @@ export interface FileServer {
   close(): Promise<void>;
 }
 
-/** Which attempt this is, as downloaders tell it; counted from 0. */
-const ATTEMPT_HEADER = 'x-penstock-attempt';
 const ADDRESS = '127.0.0.1';
 const MOVED = '/moved';
 

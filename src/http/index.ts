@@ -1,0 +1,12 @@
+export { type Capture, type CapturedRequest, type CaptureOptions, createCapture } from './capture.js';
+export { connectionHosts, type Connections } from './connections.js';
+export * from './content-rules.js';
+export { categoryOfErrno } from './disk-errors.js';
+export { createDownloader, type DownloaderOptions } from './download.js';
+export * from './downloader.js';
+export { createFetch, type FetchOptions } from './fetch.js';
+export * from './presigned.js';
+export { categoryOfStatus, retryAfterMs } from './status.js';
+export { type TlsPolicy, tlsFromEnvironment } from './tls.js';
+export * from './url-policy.js';
+export { createWebhookPerformer, type WebhookPerformer, type WebhookPerformerOptions } from './webhook.js';
