@@ -3,3 +3,4 @@ export * from './environment.js';
 export * from './load-pipeline.js';
 export * from './pipeline-config.js';
 export { duration, formatDuration, parseDuration, parseSize, size } from './quantities.js';
+export * from './reference.js';

@@ -77,14 +77,13 @@ class Loading {
     const yaml = await this.open(this.path);
     if (yaml === undefined) return this.result(undefined);
     const bare = isPluginsFile(yaml);
-    const { pipeline, diagnostics } = readPipeline(bare ? new YamlFile('', yaml.file) : yaml, {
+    const pipeline = readPipeline(bare ? new YamlFile('', yaml.file) : yaml, {
       path: this.path,
       env: this.options.env,
       cwd: this.cwd,
       domains: this.shapes,
     });
-    this.diagnostics.push(...diagnostics);
-    if (pipeline === undefined) return this.result(undefined);
+    this.diagnostics.push(...pipeline.diagnostics);
     this.variables.push(...pipeline.reading.used);
     const running = this.running(pipeline.config);
     const global = bare ? await this.bareSource() : await this.pluginSource(yaml, ['plugins'], pipeline.written.plugins, 'global', true);
@@ -125,7 +124,7 @@ class Loading {
       plugins: { ...pipeline.config.plugins, path: global.path },
       connections,
     };
-    return this.result(config, loaded);
+    return this.result(pipeline.usable ? config : undefined, loaded);
   }
 
   private result(config: PipelineConfig | undefined, loaded?: Pick<LoadedPipeline, 'entries' | 'setAside'>): LoadedPipeline {

@@ -44,28 +44,34 @@ export function formatDuration(milliseconds: number): string {
 
 /** A duration in a file: text with a unit or seconds; milliseconds in code. */
 export function duration() {
-  return z.union([z.string(), z.number()]).transform((value, context) => {
-    const milliseconds = parseDuration(value);
-    if (milliseconds !== undefined) return milliseconds;
-    context.addIssue({
-      code: 'custom',
-      message: `must be a duration, this is ${JSON.stringify(value)}`,
-      params: { code: 'PS1105', help: 'write a number and its unit: 500ms, 5s, 10m, 24h, 7d' },
+  return z
+    .union([z.string(), z.number()])
+    .meta({ 'x-kind': 'duration' })
+    .transform((value, context) => {
+      const milliseconds = parseDuration(value);
+      if (milliseconds !== undefined) return milliseconds;
+      context.addIssue({
+        code: 'custom',
+        message: `must be a duration, this is ${JSON.stringify(value)}`,
+        params: { code: 'PS1105', help: 'write a number and its unit: 500ms, 5s, 10m, 24h, 7d' },
+      });
+      return z.NEVER;
     });
-    return z.NEVER;
-  });
 }
 
 /** A size in a file: text with a unit or bytes; bytes in code. */
 export function size() {
-  return z.union([z.string(), z.number()]).transform((value, context) => {
-    const bytes = parseSize(value);
-    if (bytes !== undefined) return bytes;
-    context.addIssue({
-      code: 'custom',
-      message: `must be a size, this is ${JSON.stringify(value)}`,
-      params: { code: 'PS1105', help: 'write a number and its unit: 512KiB, 1MiB, 2GiB' },
+  return z
+    .union([z.string(), z.number()])
+    .meta({ 'x-kind': 'size' })
+    .transform((value, context) => {
+      const bytes = parseSize(value);
+      if (bytes !== undefined) return bytes;
+      context.addIssue({
+        code: 'custom',
+        message: `must be a size, this is ${JSON.stringify(value)}`,
+        params: { code: 'PS1105', help: 'write a number and its unit: 512KiB, 1MiB, 2GiB' },
+      });
+      return z.NEVER;
     });
-    return z.NEVER;
-  });
 }

@@ -20,6 +20,8 @@ export interface ReadPipeline {
   readonly config: PipelineConfig;
   readonly written: WrittenPipeline;
   readonly reading: Reading;
+  /** False when the file has errors: then only what it says of other files is read, so that these are checked as well. */
+  readonly usable: boolean;
   readonly diagnostics: readonly Diagnostic[];
 }
 
@@ -27,26 +29,19 @@ export interface ReadPipeline {
 const BUILT_IN_ALIASES: Readonly<Record<string, string>> = { 'kafka_pipeline.plugins': 'penstock/plugins', plugins: 'penstock/plugins' };
 
 /** Reads the settings of a pipeline file; paths of plugins and connections are filled in by whoever opens them. */
-export function readPipeline(
-  yaml: YamlFile,
-  options: ReadPipelineOptions,
-): { readonly pipeline?: ReadPipeline; readonly diagnostics: readonly Diagnostic[] } {
+export function readPipeline(yaml: YamlFile, options: ReadPipelineOptions): ReadPipeline {
   const domains = options.domains ?? DOMAINS;
   const reading = yaml.read(options.env);
   const asked = reading.missing.filter(({ path }) => !isInlineEntry(path));
   const missing = asked.map((variable) => missingVariable(variable, variable.path.join('.')));
-  const places = new Set(asked.map(({ path }) => JSON.stringify(yaml.place(path))));
-  const { value, diagnostics } = fit(pipelineSchema(domains), reading.value ?? {}, {
+  const places = new Set(asked.map(({ path }) => yaml.place(path)).map(({ line, column }) => `${line}:${column}`));
+  const schema = pipelineSchema(domains);
+  const fitted = fit(schema, reading.value ?? {}, {
     locate: (path, part) => yaml.place(path, part),
     textOf: (path) => reading.textOf(path),
   });
-  const found = [
-    ...missing,
-    ...diagnostics.filter(
-      ({ file, line, column, endLine, endColumn }) => !places.has(JSON.stringify({ file, line, column, endLine, endColumn })),
-    ),
-  ];
-  if (value === undefined) return { diagnostics: found };
+  const found = [...missing, ...fitted.diagnostics.filter(({ line, column }) => !places.has(`${line}:${column}`))];
+  const value = fitted.value ?? salvaged(schema, reading.value, domains);
   const production = isProduction(value.environment, options.env);
   const { http, refused } = readHttp(value, production, yaml);
   const config: PipelineConfig = {
@@ -83,7 +78,37 @@ export function readPipeline(
     api: value.api,
     drainTimeoutMs: value.drain_timeout,
   };
-  return { pipeline: { config, written: value, reading, diagnostics: [...found, ...refused] }, diagnostics: [...found, ...refused] };
+  return { config, written: value, reading, usable: fitted.value !== undefined, diagnostics: [...found, ...refused] };
+}
+
+/** Of a file with errors, what can still be understood of where its other files are. */
+function salvaged(schema: ReturnType<typeof pipelineSchema>, value: unknown, domains: readonly DomainShape[]): WrittenPipeline {
+  const sections: Path[] = [
+    ['domains'],
+    ['module_aliases'],
+    ['plugins'],
+    ['connections'],
+    ...domains.map(({ name }) => ['kafka', name, 'plugins']),
+  ];
+  let kept: unknown = {};
+  for (const path of sections) {
+    const more = graft(kept, value, path);
+    if (schema.safeParse(more).success) kept = more;
+  }
+  return schema.parse(kept);
+}
+
+/** A copy of a map with the value at a path taken over from another. */
+function graft(onto: unknown, from: unknown, [step, ...rest]: Path): unknown {
+  if (step === undefined) return from;
+  const below = isRecord(from) ? from[step] : undefined;
+  if (below === undefined || below === null) return onto;
+  const map = isRecord(onto) ? onto : {};
+  return { ...map, [step]: graft(map[step], below, rest) };
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return value !== null && typeof value === 'object' && !Array.isArray(value);
 }
 
 /** Plugin entries inside the pipeline file are read one by one later, when it is known whether they run here. */

@@ -9,7 +9,7 @@ export function syntaxDiagnostics(document: Document.Parsed, text: string, file:
   const problems = [...document.errors, ...document.warnings].sort((a, b) => a.pos[0] - b.pos[0]);
   for (const problem of problems) {
     const { line, col } = lines.linePos(problem.pos[0]);
-    if (line < blockEnds) continue;
+    if (line < blockEnds || (found.length > 0 && problem.message.includes(' in YAML stream'))) continue;
     blockEnds = nextBlock(source, line);
     found.push(explain(problem.code, problem.message, { line, column: col, end: lines.linePos(problem.pos[1]) }, source, file));
   }
@@ -48,6 +48,18 @@ const HELP: Readonly<Record<string, string>> = {
 function explain(code: string, message: string, spot: Spot, source: readonly string[], file: string): Diagnostic {
   const wrongIndent = indentation(spot.line, source);
   if (wrongIndent !== undefined && INDENT_CODES.has(code)) return { code: 'PS1001', severity: 'error', file, ...wrongIndent };
+  const reference = /\$\{[^}]*\}?/.exec(source[spot.line - 1]?.slice(spot.column - 2) ?? '');
+  if (reference?.index === 0) {
+    const place = { line: spot.line, column: spot.column - 1, endLine: spot.line, endColumn: spot.column - 1 + reference[0].length };
+    return {
+      code: 'PS1001',
+      severity: 'error',
+      file,
+      ...place,
+      message: `${reference[0]} within { } or [ ] must stand in quotes`,
+      help: `write "${reference[0]}"`,
+    };
+  }
   const sentence = SENTENCES[code] ?? message.charAt(0).toLowerCase() + message.slice(1).replace(/\.$/, '');
   const word = /^[^\s:,\]}]+/.exec(source[spot.line - 1]?.slice(spot.column - 1) ?? '')?.[0].length ?? 1;
   const endColumn = spot.end.line === spot.line && spot.end.col > spot.column + 1 ? spot.end.col : spot.column + word;
