@@ -1,0 +1,73 @@
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, describe, expect, it } from 'vitest';
+import { checkBlobPath, openLocalBlobs } from '../../src/storage/blob/index.js';
+import { blobContract } from './blob-contract.js';
+
+const made: string[] = [];
+async function scratch(): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'penstock-blobs-'));
+  made.push(directory);
+  return directory;
+}
+afterAll(async () => {
+  for (const directory of made) await rm(directory, { recursive: true, force: true });
+});
+
+blobContract('the local store', async () => openLocalBlobs({ directory: join(await scratch(), 'files') }));
+
+describe('the local store', () => {
+  it('leaves nothing behind when a put fails', async () => {
+    const directory = await scratch();
+    const store = await openLocalBlobs({ directory });
+    await expect(store.putFile('a/x', join(directory, 'no such file'))).rejects.toMatchObject({ code: 'PS4107' });
+    expect(await readdir(join(directory, '.tmp'))).toEqual([]);
+    expect(await store.get('a/x')).toBeUndefined();
+  });
+
+  it('a directory where the blob must be, or a blob where a directory must be, is a lasting failure', async () => {
+    const directory = await scratch();
+    const store = await openLocalBlobs({ directory });
+    await mkdir(join(directory, 'taken'));
+    await writeFile(join(directory, 'file'), '');
+    await expect(store.put('taken', Buffer.from('x'))).rejects.toMatchObject({ code: 'PS4107', category: 'permanent' });
+    await expect(store.put('file/x', Buffer.from('x'))).rejects.toMatchObject({ code: 'PS4107', category: 'permanent' });
+  });
+
+  it('does not list what is still being written', async () => {
+    const directory = await scratch();
+    const store = await openLocalBlobs({ directory });
+    await writeFile(join(directory, '.tmp', 'half'), 'half');
+    const found: unknown[] = [];
+    for await (const blob of store.list()) found.push(blob);
+    expect(found).toEqual([]);
+  });
+
+  it('E17: no text whatever leads out of the store', async () => {
+    const directory = await scratch();
+    const base = join(directory, 'deep', 'base');
+    const store = await openLocalBlobs({ directory: base });
+    const piece = fc.oneof(
+      fc.constantFrom('..', '.', '', '/', '\\', '\0', '~', '%2e%2e', '..%2f', 'a', '\ud800'),
+      fc.string({ unit: 'binary', maxLength: 6 }),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(piece, { maxLength: 5 }), fc.constantFrom('', '/'), async (pieces, glue) => {
+        const path = pieces.join(glue);
+        try {
+          checkBlobPath(path);
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'PS4111' });
+          return;
+        }
+        await store.put(path, Buffer.from('x')).catch((error: unknown) => expect(error).toMatchObject({ code: 'PS4107' }));
+        expect(await readdir(directory)).toEqual(['deep']);
+        expect(await readdir(join(directory, 'deep'))).toEqual(['base']);
+        await store.delete(path);
+      }),
+      { numRuns: 150 },
+    );
+  });
+});
