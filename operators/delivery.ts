@@ -57,20 +57,24 @@ export interface Ending {
 
 const NOTHING: readonly unknown[] = [];
 
-class Claim {
-  outcome: Outcome | undefined;
-  reason: string | undefined;
-  private durable: Outcome | undefined;
+/** The claim and its first delivery are one object; other values of the same claim are views of it. */
+class Claim<T> implements Delivery<T> {
+  outcome: Outcome | undefined = undefined;
+  private reason: string | undefined = undefined;
+  private durable: Outcome | undefined = undefined;
   private failing = false;
-  private carried: unknown[] | undefined;
-  private listeners: SettledListener[] | undefined;
+  private carried: unknown[] | undefined = undefined;
+  /** One listener is the rule, so the list is made for the second. */
+  private listener: SettledListener | undefined = undefined;
+  private listeners: SettledListener[] | undefined = undefined;
 
   constructor(
-    private readonly owner: ClaimOwner,
+    readonly value: T,
     readonly origin: Origin | undefined,
+    private readonly owner: ClaimOwner,
   ) {}
 
-  settle(outcome: Outcome, reason: string | undefined): void {
+  settle(outcome: Outcome, reason?: string): void {
     if (this.outcome !== undefined) return;
     this.outcome = outcome;
     this.reason = reason;
@@ -79,7 +83,12 @@ class Claim {
     this.owner.settled({ origin: this.origin, outcome, reason, carried }, (durable) => this.confirm(durable));
   }
 
-  fail(error: unknown, delivery: Delivery<unknown>): void {
+  fail(error: unknown): void {
+    this.failAs(error, this);
+  }
+
+  /** Fails with the view that was at hand, so that the owner sees the value it failed with. */
+  failAs(error: unknown, delivery: Delivery<unknown>): void {
     if (this.failing || this.outcome !== undefined) return;
     this.failing = true;
     this.owner.failed(error, delivery);
@@ -98,24 +107,51 @@ class Claim {
 
   whenSettled(listener: SettledListener): void {
     if (this.durable !== undefined) listener(this.durable, this.reason);
+    else if (this.listener === undefined) this.listener = listener;
     else if (this.listeners === undefined) this.listeners = [listener];
     else this.listeners.push(listener);
+  }
+
+  with<U>(value: U): Delivery<U> {
+    return new View(value, this);
+  }
+
+  fork<U>(values: readonly U[]): readonly Delivery<U>[] {
+    const parts = new Parts(this, values.length);
+    return values.map((value) => new Claim(value, this.origin, parts));
   }
 
   private confirm(durable: Outcome): void {
     if (this.durable !== undefined) return;
     this.durable = durable;
     this.outcome = durable;
-    const listeners = this.listeners;
+    const { listener, listeners } = this;
+    this.listener = undefined;
     this.listeners = undefined;
-    if (listeners !== undefined) for (const listener of listeners) listener(durable, this.reason);
+    if (listeners === undefined) listener?.(durable, this.reason);
+    else callAll([listener!, ...listeners], durable, this.reason);
   }
 }
 
-class ClaimedDelivery<T> implements Delivery<T> {
+/** Every listener hears of it, also when one before it throws; then the first error is thrown. */
+function callAll(listeners: readonly SettledListener[], durable: Outcome, reason: string | undefined): void {
+  const errors: unknown[] = [];
+  for (const listener of listeners) {
+    try {
+      listener(durable, reason);
+    } catch (error) {
+      // Kept, not lost: it is thrown below when everybody has heard.
+      errors.push(error);
+    }
+  }
+  if (errors.length > 0) throw errors[0];
+}
+
+/** Another value of a claim. */
+class View<T> implements Delivery<T> {
   constructor(
     readonly value: T,
-    private readonly claim: Claim,
+    readonly claim: Claim<unknown>,
   ) {}
 
   get origin(): Origin | undefined {
@@ -131,7 +167,7 @@ class ClaimedDelivery<T> implements Delivery<T> {
   }
 
   fail(error: unknown): void {
-    this.claim.fail(error, this);
+    this.claim.failAs(error, this);
   }
 
   whenSettled(listener: SettledListener): void {
@@ -143,12 +179,11 @@ class ClaimedDelivery<T> implements Delivery<T> {
   }
 
   with<U>(value: U): Delivery<U> {
-    return new ClaimedDelivery(value, this.claim);
+    return new View(value, this.claim);
   }
 
   fork<U>(values: readonly U[]): readonly Delivery<U>[] {
-    const parts = new Parts(this, this.claim, values.length);
-    return values.map((value) => new ClaimedDelivery(value, new Claim(parts, this.claim.origin)));
+    return this.claim.fork(values);
   }
 }
 
@@ -159,11 +194,10 @@ class Parts implements ClaimOwner {
   private readonly outcomes: Outcome[] = [];
 
   constructor(
-    private readonly whole: Delivery<unknown>,
-    private readonly claim: Claim,
+    private readonly whole: Claim<unknown>,
     private open: number,
   ) {
-    if (open === 0) claim.settle('delivered', 'no parts');
+    if (open === 0) whole.settle('delivered', 'no parts');
   }
 
   settled(ending: Ending, confirm: (outcome: Outcome) => void): void {
@@ -176,16 +210,34 @@ class Parts implements ClaimOwner {
     this.whole.whenSettled((durable) => {
       this.confirms.forEach((tell, part) => tell(durable === 'released' ? 'released' : this.outcomes[part]!));
     });
-    if (this.released === undefined) this.claim.settle('delivered', undefined);
-    else this.claim.settle('released', this.released);
+    if (this.released === undefined) this.whole.settle('delivered');
+    else this.whole.settle('released', this.released);
   }
 
   failed(error: unknown, delivery: Delivery<unknown>): void {
-    this.claim.failPart(error, delivery);
+    this.whole.failPart(error, delivery);
   }
+}
+
+function claimOf(delivery: Delivery<unknown>): Claim<unknown> | undefined {
+  if (delivery instanceof Claim) return delivery as Claim<unknown>;
+  return delivery instanceof View ? (delivery as View<unknown>).claim : undefined;
+}
+
+/** Whether two deliveries are values of one claim; the parts of a fork have claims of their own. */
+export function sameClaim(one: Delivery<unknown>, other: Delivery<unknown>): boolean {
+  const claim = claimOf(one);
+  return claim === undefined ? one === other : claim === claimOf(other);
+}
+
+/** Hands a part that failed to the owner of the whole, which stays open for the other parts. */
+export function failPart(whole: Delivery<unknown>, error: unknown, part: Delivery<unknown>): void {
+  const claim = claimOf(whole);
+  if (claim === undefined) whole.fail(error);
+  else claim.failPart(error, part);
 }
 
 /** Opens a claim. The owner's `settled` is called exactly once for it, whatever happens to its forks and copies. */
 export function openDelivery<T>(value: T, origin: Origin | undefined, owner: ClaimOwner): Delivery<T> {
-  return new ClaimedDelivery(value, new Claim(owner, origin));
+  return new Claim(value, origin, owner);
 }

@@ -73,8 +73,12 @@ export class OpenClaims<T> {
     try {
       this.options.onLeft?.(value, outcome, reason);
     } catch (error) {
-      reportUnhandled(error);
+      this.report(error);
     }
+  }
+
+  report(error: unknown): void {
+    reportUnhandled(error);
   }
 
   failed(error: unknown, delivery: Delivery<unknown>): void {
@@ -86,7 +90,7 @@ export class OpenClaims<T> {
       this.options.onFailure(error, delivery);
     } catch (thrown) {
       delivery.settle('released', wordingOf(error));
-      reportUnhandled(thrown);
+      this.report(thrown);
     }
   }
 
