@@ -60,7 +60,9 @@ export type DeadLetterSource =
       readonly bytes: Uint8Array;
       /** Where it would have gone. */
       readonly topic: string;
-    };
+    }
+  /** Something a worker made itself and could not do: the bytes that would do it again, on that topic. */
+  | { readonly kind: 'made'; readonly topic: string; readonly key: string; readonly bytes: Uint8Array };
 
 export interface DeadLetterFacts {
   /** The topic of the domain's dead letters. */
@@ -131,17 +133,17 @@ type OriginMembers = Pick<
 >;
 
 function originOf(source: DeadLetterSource): OriginMembers {
-  if (source.kind === 'line') {
+  if (source.kind !== 'record') {
     return {
       original_topic: source.topic,
       original_partition: null,
       original_offset: null,
-      original_key: null,
+      original_key: source.kind === 'made' ? Buffer.from(source.key).toString('base64') : null,
       original_headers: [],
       original_timestamp: null,
       original_value: Buffer.from(source.bytes).toString('base64'),
-      source_file: source.file,
-      source_line: source.line,
+      source_file: source.kind === 'line' ? source.file : null,
+      source_line: source.kind === 'line' ? source.line : null,
     };
   }
   const { record } = source;

@@ -36,7 +36,6 @@ const BEFORE = Symbol('before');
 interface Before<T> {
   readonly value: T;
   readonly message: unknown;
-  verdict: Passed['verdict'];
 }
 type WithBefore<T> = Context & { [BEFORE]: Before<T> };
 
@@ -54,21 +53,16 @@ export function stage<T>({ chain, perform, contextOf, amend, onVerdict }: StageO
     deliveries$.pipe(
       perMessage<T, Context>(() => (value, delivery) => {
         const context = contextOf(value, delivery) as WithBefore<T>;
-        context[BEFORE] = { value, message: context.message, verdict: undefined };
+        context[BEFORE] = { value, message: context.message };
         return delivery.with<Context>(context);
       }),
       chain,
-      onVerdict === undefined
-        ? (passed$) => passed$
-        : perMessage<Passed, Passed>(() => (passed, delivery) => {
-            (passed.context as WithBefore<T>)[BEFORE].verdict = passed.verdict;
-            return delivery;
-          }),
       perform,
       perMessage<Context, T>(() => (context, delivery) => {
         const before = (context as WithBefore<T>)[BEFORE];
+        const { verdict } = context as Context & Partial<Passed>;
         const value = context.message === before.message ? before.value : amend(before.value, context.message);
-        return delivery.with(before.verdict === undefined || onVerdict === undefined ? value : onVerdict(value, before.verdict));
+        return delivery.with(verdict === undefined || onVerdict === undefined ? value : onVerdict(value, verdict));
       }),
     );
 }

@@ -1,0 +1,115 @@
+import type { Observable } from 'rxjs';
+import type { Delivery } from '../../../../operators/index.js';
+import { performActions } from '../../../plugin/index.js';
+import { redactText } from '../../../observe/redact.js';
+import { type FailedMessage, failureRoute, type Failing } from '../../../runtime/failure-route.js';
+import type { Item } from '../../../runtime/item.js';
+import type { Sink } from '../../../runtime/sink.js';
+import type { Chains, Performing } from '../../../runtime/stage.js';
+import { type Settled, worker } from '../../../runtime/worker.js';
+import type { LogRecord, NewRecord } from '../../../transport/transport.js';
+import { type AnyXactMessage, contextOf, traceIdOf } from '../stages.js';
+import { logicalName, retryTopicName, topicName, XACT, type XactWorker } from '../topics.js';
+
+/** The delays after which a failed message is tried again, one retry each, unless the options say otherwise: 5, 10, 20 and 40 minutes. */
+export const RETRY_DELAYS_MS: readonly number[] = [300_000, 600_000, 1_200_000, 2_400_000];
+
+/** What every worker of the domain is given. */
+export interface XactWorkerOptions {
+  /** Records of the topics that the worker consumes. Each of them is settled exactly once. */
+  readonly source: Observable<Delivery<LogRecord>>;
+  /** The plugins by stage: `{ result_process: chain(...) }`, or those of a loaded configuration. A stage left out has none. */
+  readonly chains?: Chains;
+  /** Performs what plugins ask for. Defaults to `performActions({})`, which knows log, metric and header only. */
+  readonly perform?: Performing;
+  /** Where the worker's own records go: tasks, results, retries, dead letters. */
+  readonly sink: Sink;
+  /** Drains the worker: what is in flight is finished, then the observable completes. */
+  readonly signal?: AbortSignal | undefined;
+  /** One retry for each, in milliseconds. Defaults to `RETRY_DELAYS_MS`. */
+  readonly retryDelaysMs?: readonly number[];
+  /** How many of the worker's own steps run at once. */
+  readonly concurrency?: number;
+  /** Fetches a value that travels by claim check. */
+  readonly fetchClaim?: (name: string) => Promise<Buffer>;
+  /** Ids of the actions that were done for a record, so that its retry does not repeat them. */
+  readonly doneActions?: (record: LogRecord) => readonly string[];
+  /** Told of each failure and what was decided. */
+  readonly onDecision?: (failing: Failing) => void;
+}
+
+export interface ShellParts {
+  readonly steps: (records$: Observable<Delivery<LogRecord>>) => Observable<Delivery<unknown>>;
+  readonly recordsOf?: (failing: Failing) => readonly NewRecord[];
+  readonly retriedValue?: (failing: Failing, dueAt: Date) => Buffer | string | null;
+  /** Plugins at `error`, `retry` and `dlq` do not run for a worker that serves plugins itself: they would feed themselves. */
+  readonly withoutPlugins?: boolean;
+}
+
+/** A worker of the domain: its own steps, and the failure route that all share. */
+export function xactWorker(name: XactWorker, options: XactWorkerOptions, parts: ShellParts): Observable<Settled> {
+  const failures = failureRoute({
+    domain: XACT,
+    worker: name,
+    delaysMs: options.retryDelaysMs ?? RETRY_DELAYS_MS,
+    deadLetterTopic: topicName('xact.dlq'),
+    logicalName: (topic) => logicalName(topic) ?? topic,
+    retryTopic: retryTopicName,
+    chains: parts.withoutPlugins === true ? {} : (options.chains ?? {}),
+    perform: performOf(options),
+    sink: options.sink,
+    describe,
+    contextOf: (stage, failing, data) =>
+      contextOf(stage, failing.message as AnyXactMessage, { worker: name, headers: failing.headers, error: failing.error, data }),
+    redact: redactText,
+    ...(parts.recordsOf === undefined ? {} : { recordsOf: parts.recordsOf }),
+    ...(parts.retriedValue === undefined ? {} : { retriedValue: parts.retriedValue }),
+    ...(options.doneActions === undefined ? {} : { doneActions: options.doneActions }),
+    ...(options.onDecision === undefined ? {} : { onDecision: options.onDecision }),
+  });
+  return worker<LogRecord>({ name, source: options.source, signal: options.signal, steps: parts.steps, failures });
+}
+
+export function performOf(options: XactWorkerOptions): Performing {
+  return options.perform ?? performActions({});
+}
+
+/** What failed, as far as it was read. */
+function describe(value: unknown): FailedMessage {
+  const message = isItem(value) ? (value.message as AnyXactMessage) : null;
+  const traceId = traceIdOf(message);
+  const about: Record<string, unknown> = {};
+  if (message !== null) {
+    about['trace_id'] = traceId;
+    for (const name of ['media_id', 'attachment_url'] as const)
+      if (name in message) about[name] = (message as unknown as Record<string, unknown>)[name];
+  }
+  return { message, traceId, about };
+}
+
+function isItem(value: unknown): value is Item<unknown> {
+  return typeof value === 'object' && value !== null && 'record' in value && 'message' in value;
+}
+
+/** An amended message in place of the item's own. */
+export function amendItem<I extends Item<unknown>>(item: I, message: unknown): I {
+  return { ...item, message };
+}
+
+/** A record of the domain's own: JSON under the trace id, with what later workers and plugins need to know of the event. */
+export function ownRecord(
+  topic: string,
+  message: { readonly trace_id: string; readonly media_id?: string },
+  eventType: string | null,
+): NewRecord {
+  return {
+    topic,
+    key: message.trace_id,
+    value: JSON.stringify(message),
+    headers: {
+      trace_id: message.trace_id,
+      ...(message.media_id === undefined ? {} : { media_id: message.media_id }),
+      ...(eventType === null ? {} : { event_type: eventType }),
+    },
+  };
+}
