@@ -47,7 +47,11 @@ export function createRandom(seed: string): Random {
       }
       return entries.at(-1)![0];
     },
-    text: (length, alphabet) => Array.from({ length }, () => alphabet[int(0, alphabet.length - 1)]!).join(''),
+    text: (length, alphabet) => {
+      let text = '';
+      while (text.length < length) text += alphabet[int(0, alphabet.length - 1)];
+      return text;
+    },
   };
 }
 
