@@ -1,3 +1,4 @@
+export * from './classify.js';
 export * from './codes.js';
 export * from './diagnostic.js';
 export * from './error.js';

@@ -78,6 +78,8 @@ export interface DeadLetterFacts {
   readonly message?: unknown;
   /** What the domain wants found at the top of the envelope (`trace_id`, `media_id`, `attachment_url`, …). */
   readonly about?: Readonly<Record<string, unknown>> | undefined;
+  /** Headers of the domain's own beside those of every dead letter. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly now: Date;
   /** Takes secrets out of the error's text. Defaults to leaving it as it is. */
   redact?(text: string): string;
@@ -109,6 +111,7 @@ export function deadLetterRecord(facts: DeadLetterFacts): NewRecord {
     key: traceId ?? (source.kind === 'record' ? source.record.key : null),
     value: JSON.stringify(envelope),
     headers: {
+      ...facts.headers,
       ...(traceId === null ? {} : { trace_id: traceId }),
       retry_count: String(facts.retryCount),
       error_category: category,
