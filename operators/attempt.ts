@@ -23,6 +23,10 @@ export class Attempt<T> implements ClaimOwner {
     private readonly lender: Lender<T>,
   ) {
     this.loan = openDelivery(delivery.value, delivery.origin, this);
+    // Taken back by a lender before this one, or settled by its owner: then the loan is over as well.
+    delivery.whenSettled(() => {
+      if (this.takeBack('left before')) this.lender.ended(this, 'released');
+    });
   }
 
   settled(ending: Ending, confirm: (outcome: Outcome) => void): void {

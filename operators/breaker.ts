@@ -128,7 +128,7 @@ class Breaking<T> extends Stage<Delivery<T>, Delivery<T>> implements Lender<T> {
 
   /** Half open and full is no matter of time: whoever is inside and ends lets the next one in. */
   private askAgain(retryAfterMs: number): void {
-    if (this.timer !== undefined || this.closed) return;
+    if (this.timer !== undefined || this.closed || (retryAfterMs === 0 && this.entries.size > 0)) return;
     const pause = retryAfterMs > 0 ? retryAfterMs : FULL_PAUSE_MS;
     this.timer = this.clock.schedule(() => {
       this.timer = undefined;
@@ -137,7 +137,7 @@ class Breaking<T> extends Stage<Delivery<T>, Delivery<T>> implements Lender<T> {
   }
 }
 
-/** A shared breaker may be full of probes that end elsewhere, unheard here: look again after so long. */
+/** A shared breaker may be full of calls that end elsewhere, unheard here: look again after so long. */
 const FULL_PAUSE_MS = 100;
 
 /**

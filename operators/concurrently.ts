@@ -22,6 +22,8 @@ class Slot<T, U> {
   delivery: Delivery<T> | undefined;
   result: Delivery<U> | undefined;
   ready = false;
+  /** Given up while its promise was out, so it must never be used again: the late answer would be somebody else's. */
+  retired = false;
   at = -1;
   readonly fulfilled: (result: Delivery<U> | Filtered) => void;
   readonly rejected: (error: unknown) => void;
@@ -91,6 +93,8 @@ class Calls<T, U> extends Stage<Delivery<T>, Delivery<U>> {
     } else if ('then' in result) {
       const slot = this.take(delivery);
       if (this.ordered) this.places.push(slot);
+      // What leaves while it is out (it ran out of time, say) makes room for the next.
+      delivery.whenSettled(() => this.abandoned(slot, delivery));
       // A thenable of another kind may answer twice; a promise cannot.
       (result instanceof Promise ? result : Promise.resolve(result)).then(slot.fulfilled, slot.rejected);
     } else if (this.ordered && this.places.size > 0) {
@@ -106,17 +110,28 @@ class Calls<T, U> extends Stage<Delivery<T>, Delivery<U>> {
   fulfilled(slot: Slot<T, U>, result: Delivery<U> | Filtered): void {
     const delivery = slot.delivery;
     if (delivery === undefined) return;
-    if (result instanceof Filtered) delivery.settle('filtered', result.reason);
-    else slot.result = result;
+    if (result instanceof Filtered) {
+      slot.delivery = undefined;
+      delivery.settle('filtered', result.reason);
+    } else {
+      slot.result = result;
+    }
     this.settled(slot);
   }
 
   rejected(slot: Slot<T, U>, error: unknown): void {
     const delivery = slot.delivery;
     if (delivery === undefined) return;
-    // Failing may let the source in again, so the slot must not look taken by an item that has gone.
-    slot.result = undefined;
+    slot.delivery = undefined;
     delivery.fail(error);
+    this.settled(slot);
+  }
+
+  private abandoned(slot: Slot<T, U>, delivery: Delivery<T>): void {
+    if (slot.delivery !== delivery) return;
+    slot.delivery = undefined;
+    slot.result = undefined;
+    slot.retired = true;
     this.settled(slot);
   }
 
@@ -138,7 +153,7 @@ class Calls<T, U> extends Stage<Delivery<T>, Delivery<U>> {
   private passOn(slot: Slot<T, U>): void {
     const result = slot.result;
     this.give(slot);
-    // What left while it was out (it ran out of time, say) is not passed on.
+    // What left while it waited for its turn is not passed on.
     if (result !== undefined && result.outcome === undefined) this.downstream.next(result);
   }
 
@@ -171,7 +186,7 @@ class Calls<T, U> extends Stage<Delivery<T>, Delivery<U>> {
     slot.result = undefined;
     slot.ready = false;
     slot.at = -1;
-    this.free.push(slot);
+    if (!slot.retired) this.free.push(slot);
   }
 }
 

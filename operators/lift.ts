@@ -48,6 +48,13 @@ class Lifted<T, U> extends Stage<Delivery<T>, Delivery<U>> {
         release(delivery, 'unsubscribed');
       } else {
         this.inside.add(passage);
+        // What leaves while it is inside (it ran out of time, say) is not waited for.
+        delivery.whenSettled(() => {
+          if (passage.done) return;
+          this.leave(passage);
+          subscription.unsubscribe();
+          this.finishIfIdle();
+        });
       }
     } catch (error) {
       this.leave(passage);

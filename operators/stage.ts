@@ -33,15 +33,16 @@ export abstract class Stage<T, U> extends Subscriber<T> {
     this.unsubscribe();
   }
 
-  /** Releases what is held; called before the source is let go, and when the source fails. May be called again. */
+  /** Releases what is held; called when the source has been let go, and when the source fails. May be called again. */
   protected closing(_reason: string): void {
     // Most links hold nothing.
   }
 
   override unsubscribe(): void {
     if (this.closed) return;
-    this.closing('unsubscribed');
+    // The links before this one first: releasing an item frees a lane or a place, and whoever waits there must not be sent on into a link that is closing.
     super.unsubscribe();
+    this.closing('unsubscribed');
   }
 }
 

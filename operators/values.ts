@@ -4,9 +4,14 @@ import { Stage, stage } from './stage.js';
 
 class Taking<T> extends Stage<Delivery<T>, T> {
   private current: Delivery<T> | undefined;
+  private leaving = false;
 
   protected override _next(delivery: Delivery<T>): void {
     if (delivery.outcome !== undefined) return;
+    if (this.leaving) {
+      delivery.settle('released', 'unsubscribed');
+      return;
+    }
     const outer = this.current;
     this.current = delivery;
     try {
@@ -19,9 +24,11 @@ class Taking<T> extends Stage<Delivery<T>, T> {
     }
   }
 
-  protected override closing(): void {
-    // Somebody took a value and left (`take(1)`): that value was delivered, and its source is about to release what it still has in flight.
+  override unsubscribe(): void {
+    // Somebody took a value and leaves (`take(1)`): that value was delivered, and its source is about to release what it still has in flight.
+    this.leaving = true;
     this.current?.settle('delivered');
+    super.unsubscribe();
   }
 }
 

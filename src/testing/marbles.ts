@@ -5,7 +5,7 @@ import { Alphabet } from './alphabet.js';
 import { LaneError, type Lane, type Listening, parseLane, parseListening } from './lane.js';
 import { MarbleRun } from './marble-run.js';
 import { MarblesError, verdict } from './verdict.js';
-import { microtasksDrained } from './virtual-time.js';
+import { alone, microtasksDrained, timersTaken } from './virtual-time.js';
 
 /** What is tested: an operator, or an Observable that needs no source. */
 export type MarbleSubject = ((source: Observable<never>) => Observable<unknown>) | OperatorFunction<never, unknown> | Observable<unknown>;
@@ -75,10 +75,6 @@ function judge(spec: Spec, run: MarbleRun, options: MarblesOptions): void {
   if (message !== undefined) throw new MarblesError(message);
 }
 
-// Timers and dates belong to the process, so one run at a time has them.
-let before: Promise<void> = Promise.resolve();
-let running = false;
-
 /**
  * Plays a drawing against a subject in virtual time and compares every lane; promises settle between two moments as they do in life.
  *
@@ -94,31 +90,24 @@ let running = false;
  */
 export async function marbles(subject: MarbleSubject, lanes: Lanes, options: MarblesOptions = {}): Promise<void> {
   const spec = specOf(lanes, options);
-  const turn = before;
-  let done: () => void = () => undefined;
-  before = new Promise((resolve) => {
-    done = resolve;
+  await alone(async () => {
+    const run = new MarbleRun(subject, spec, options);
+    try {
+      run.begin();
+      await microtasksDrained();
+      while (run.step()) await microtasksDrained();
+      judge(spec, run, options);
+      run.end();
+      await microtasksDrained();
+    } finally {
+      run.dispose();
+    }
   });
-  await turn;
-  const run = new MarbleRun(subject, spec, options);
-  running = true;
-  try {
-    run.begin();
-    await microtasksDrained();
-    while (run.step()) await microtasksDrained();
-    judge(spec, run, options);
-    run.end();
-    await microtasksDrained();
-  } finally {
-    run.dispose();
-    running = false;
-    done();
-  }
 }
 
 /** As `marbles`, at once, for subjects without promises. */
 export function marblesSync(subject: MarbleSubject, lanes: Lanes, options: MarblesOptions = {}): void {
-  if (running) throw new MarblesError('another run has the timers: await it first');
+  if (timersTaken()) throw new MarblesError('another run has the timers: await it first');
   const spec = specOf(lanes, options);
   const run = new MarbleRun(subject, spec, options);
   try {

@@ -31,6 +31,32 @@ export function microtasksDrained(): Promise<void> {
   });
 }
 
+// Timers and dates belong to the process, so one run at a time has them.
+let lastRun: Promise<void> = Promise.resolve();
+let taken = false;
+
+/** Runs with the process's timers to itself; others wait for their turn. */
+export async function alone<T>(run: () => Promise<T>): Promise<T> {
+  const before = lastRun;
+  let done: () => void = () => undefined;
+  lastRun = new Promise((resolve) => {
+    done = resolve;
+  });
+  await before;
+  taken = true;
+  try {
+    return await run();
+  } finally {
+    taken = false;
+    done();
+  }
+}
+
+/** Whether some run has the timers at this moment. */
+export function timersTaken(): boolean {
+  return taken;
+}
+
 /** What `setTimeout` and its like answer while time is virtual: enough of Node's timer for code that unrefs, refreshes or clears it. */
 class VirtualTimer {
   private task: Task | undefined;
