@@ -45,7 +45,9 @@ export class PluginResult {
     body?: unknown,
     headers?: Readonly<Record<string, string>>,
   ): PluginResult {
-    return PluginResult.acting(webhook(url, { method, ...(body === undefined ? {} : { body }), ...(headers === undefined ? {} : { headers }) }));
+    return PluginResult.acting(
+      webhook(url, { method, ...(body === undefined ? {} : { body }), ...(headers === undefined ? {} : { headers }) }),
+    );
   }
 
   static log(level: string, message: string): PluginResult {

@@ -240,5 +240,8 @@ function same(left: unknown, right: unknown): boolean {
     return Array.isArray(left) && Array.isArray(right) && left.length === right.length && left.every((item, at) => same(item, right[at]));
   }
   const keys = Object.keys(left);
-  return keys.length === Object.keys(right).length && keys.every((key) => Object.hasOwn(right, key) && same((left as Fields)[key], (right as Fields)[key]));
+  return (
+    keys.length === Object.keys(right).length &&
+    keys.every((key) => Object.hasOwn(right, key) && same((left as Fields)[key], (right as Fields)[key]))
+  );
 }

@@ -34,8 +34,8 @@ export function definePlugin<const D extends DomainName, const S extends StageNa
   spec: StagedSpec<D, S, Z>,
 ): PluginDefinition<StageContext<D, S>, Z>;
 export function definePlugin<M, Z extends ConfigSchema = NoConfig>(spec: OpenSpec<M, Z>): PluginDefinition<OpenContext<M>, Z>;
-export function definePlugin(spec: LooseSpec): unknown {
-  const { create, operator, deliveries, reads: _reads, ...rest } = spec;
+export function definePlugin(spec: object): unknown {
+  const { create, operator, deliveries, reads: _reads, ...rest } = spec as LooseSpec;
   const any: AnySpec = {
     ...rest,
     make(making): Made {
@@ -46,7 +46,7 @@ export function definePlugin(spec: LooseSpec): unknown {
   };
   const define = (config: unknown = {}, options: PluginOptions = {}): PluginOperator =>
     fused([runtimeOf({ spec: any, config: checked(any, config), options })]);
-  Object.defineProperty(define, 'name', { value: spec.name });
+  Object.defineProperty(define, 'name', { value: rest.name });
   return Object.assign(define, { spec: any });
 }
 
@@ -69,5 +69,8 @@ export function checked(spec: AnySpec, config: unknown): unknown {
   if (parsed.success) return parsed.data;
   const [first] = parsed.error.issues;
   const at = first === undefined || first.path.length === 0 ? 'its config' : first.path.join('.');
-  throw new PenstockError('PS1105', `plugin ${spec.name}: ${at}: ${first?.message ?? 'wrong'}`, { category: 'permanent', cause: parsed.error });
+  throw new PenstockError('PS1105', `plugin ${spec.name}: ${at}: ${first?.message ?? 'wrong'}`, {
+    category: 'permanent',
+    cause: parsed.error,
+  });
 }

@@ -31,7 +31,7 @@ export type StageContext<D extends DomainName, S extends StageName<D>> = D exten
   : never;
 
 /** A context of any stage whose message has at least this shape. */
-export type OpenContext<M = unknown> = Context<M, unknown>;
+export type OpenContext<M = unknown> = Context<M>;
 
 /** What a plugin is given: the context, and its fields by path. */
 export type Given<C> = C & {
@@ -164,9 +164,10 @@ export interface PluginOperator<in C extends Context = Context> {
   readonly [NEEDS]?: (context: C) => void;
 }
 
-type Call<In, C extends Context> = Partial<In> extends In
-  ? (config?: In, options?: PluginOptions) => PluginOperator<C>
-  : (config: In, options?: PluginOptions) => PluginOperator<C>;
+type Call<In, C extends Context> =
+  Partial<In> extends In
+    ? (config?: In, options?: PluginOptions) => PluginOperator<C>
+    : (config: In, options?: PluginOptions) => PluginOperator<C>;
 
 /** A plugin before it has a config: call it with one to get the operator. */
 export type PluginDefinition<C extends Context = Context, Z extends ConfigSchema = NoConfig> = Call<z.input<Z>, C> & {

@@ -25,7 +25,8 @@ export function compilePattern(source: string): Pattern | PatternFault {
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     if (LOOK_AROUND.test(source)) return { fault: `the pattern "${source}" uses look-around, which linear-time matching does not have` };
-    if (BACK_REFERENCE.test(source)) return { fault: `the pattern "${source}" uses a back reference, which linear-time matching does not have` };
+    if (BACK_REFERENCE.test(source))
+      return { fault: `the pattern "${source}" uses a back reference, which linear-time matching does not have` };
     return { fault: `the pattern "${source}" cannot be read: ${why}` };
   }
 }

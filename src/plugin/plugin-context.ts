@@ -3,8 +3,10 @@ import type { Context } from './context.js';
 import { readerOf, type ReadField } from './field.js';
 import type { Passed } from './passed.js';
 
+type Data = Readonly<Record<string, unknown>>;
+
 /** What makes a context; what is left out has the value that the comment names. */
-export interface ContextFields<M = unknown, D = Readonly<Record<string, unknown>>> {
+export interface ContextFields<M = unknown, D extends Data = Data> {
   readonly domain: string;
   readonly stage: string;
   /** None. */
@@ -41,7 +43,7 @@ const MAX_READERS = 1_000;
  * The actions that were asked for travel on it until they are done, so it is a `Passed` as well, and a delivery for which nobody asked
  * anything goes through a chain as the object that came in.
  */
-export class PluginContext<M = unknown, D = Readonly<Record<string, unknown>>> implements Context<M, D>, Passed<Context<M, D>> {
+export class PluginContext<M = unknown, D extends Data = Data> implements Context<M, D>, Passed<Context<M, D>> {
   readonly domain: string;
   readonly stage: string;
   readonly worker: string | undefined;
@@ -78,7 +80,7 @@ export class PluginContext<M = unknown, D = Readonly<Record<string, unknown>>> i
   }
 
   /** Any context as one that chains work on; one that is already is handed back. */
-  static of<M, D>(context: Context<M, D>): PluginContext<M, D> {
+  static of<M, D extends Data>(context: Context<M, D>): PluginContext<M, D> {
     if (context instanceof PluginContext) return context as PluginContext<M, D>;
     const made = new PluginContext<M, D>(context);
     copySymbols(context, made);
@@ -144,9 +146,18 @@ export class PluginContext<M = unknown, D = Readonly<Record<string, unknown>>> i
     return this.changed({ verdict });
   }
 
+  /** With the actions and decisions of something passed that was made elsewhere. */
+  with({ actions, filtered, verdict }: Passed): PluginContext<M, D> {
+    return this.changed({ actions, filtered, verdict });
+  }
+
   private changed(changes: Changes<M>): PluginContext<M, D> {
     const made = new PluginContext<M, D>(this);
-    Object.assign(made, { headers: this.headers, actions: this.actions, filtered: this.filtered, verdict: this.verdict, time: this.timestamp }, changes);
+    Object.assign(
+      made,
+      { headers: this.headers, actions: this.actions, filtered: this.filtered, verdict: this.verdict, time: this.timestamp },
+      changes,
+    );
     copySymbols(this, made);
     return made;
   }

@@ -1,4 +1,4 @@
-import type { Mode } from './action.js';
+import type { ActionType, Mode } from './action.js';
 import type { Context } from './context.js';
 import type { Decide } from './conditions.js';
 import type { Made } from './definition.js';
@@ -9,7 +9,17 @@ export const VERDICTS = ['pass', 'skip', 'filter', 'act', 'amend', 'fail', 'time
 export type Verdict = (typeof VERDICTS)[number];
 
 /** Places of the verdicts in a plugin's cells. */
-export const CELL: Readonly<Record<Verdict, number>> = { pass: 0, skip: 1, filter: 2, act: 3, amend: 4, fail: 5, timeout: 6, rejected: 7, not_matched: 8 };
+export const CELL: Readonly<Record<Verdict, number>> = {
+  pass: 0,
+  skip: 1,
+  filter: 2,
+  act: 3,
+  amend: 4,
+  fail: 5,
+  timeout: 6,
+  rejected: 7,
+  not_matched: 8,
+};
 
 /** What an executor keeps to for the actions of one plugin. Durations are milliseconds. */
 export interface ActionPolicy {
@@ -35,6 +45,8 @@ export interface RuntimeSettings {
   readonly required: boolean;
   readonly breaker: BreakerPolicy;
   readonly policy: ActionPolicy;
+  /** The actions that the plugin said it may ask for. */
+  readonly actions: readonly ActionType[];
   readonly loads: readonly (() => void | PromiseLike<void>)[];
   readonly unloads: readonly (() => void | PromiseLike<void>)[];
 }

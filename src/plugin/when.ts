@@ -86,7 +86,8 @@ function environmentOf({ message, data }: StageFields): Checked {
   const environment = new Environment({ unlistedVariablesAreDyn: message === undefined, enableOptionalTypes: true });
   const shapes = new Map<string, Shape>(OWN);
   const messageShape = shapeOf(message);
-  for (const [name, shape] of messageShape.fields ?? []) if (!shapes.has(name) && name !== 'message' && name !== 'data') shapes.set(name, shape);
+  for (const [name, shape] of messageShape.fields ?? [])
+    if (!shapes.has(name) && name !== 'message' && name !== 'data') shapes.set(name, shape);
   shapes.set('message', messageShape);
   shapes.set('data', shapeOf(data));
   let types = 0;
@@ -131,7 +132,9 @@ function shapeOf(schema: unknown): Shape {
     case 'enum':
       return { type: 'string', values: Object.values(definition.entries ?? {}).map(String) };
     case 'literal':
-      return definition.values?.every((value) => typeof value === 'string') ? { type: 'string', values: definition.values.map(String) } : UNKNOWN;
+      return definition.values?.every((value) => typeof value === 'string')
+        ? { type: 'string', values: definition.values.map(String) }
+        : UNKNOWN;
     case 'object':
       return { type: 'map', fields: new Map(Object.entries(definition.shape ?? {}).map(([name, field]) => [name, shapeOf(field)])) };
     case 'array': {
@@ -173,7 +176,11 @@ function explained(error: unknown, source: string, shapes: ReadonlyMap<string, S
   const compared = /no such overload: (\S+) (?:==|!=|<=?|>=?|in) (\S+)/.exec(error.summary);
   if (compared !== null) {
     const [, left, right] = compared;
-    return { ...fault, message: `this condition compares ${left} with ${right}`, help: valuesHelp(source.slice(error.range?.start, error.range?.end), shapes) };
+    return {
+      ...fault,
+      message: `this condition compares ${left} with ${right}`,
+      help: valuesHelp(source.slice(error.range?.start, error.range?.end), shapes),
+    };
   }
   if (error.code === 'unknown_variable' || error.code === 'no_such_key') {
     const name = /: (\S+)$/.exec(error.summary)?.[1] ?? '';
