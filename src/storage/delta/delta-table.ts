@@ -24,7 +24,7 @@ export interface DeltaTableParts {
   readonly ownsEncoder: boolean;
   readonly now: () => number;
   readonly checkpointEvery: number;
-  onUpkeepFailed(error: unknown): void;
+  readonly onUpkeepFailed: (error: unknown) => void;
 }
 
 /** How often a commit is tried while rivals get there first. */

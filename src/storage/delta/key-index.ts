@@ -40,7 +40,7 @@ interface Shard {
  * so files that others take away need no telling.
  */
 export class KeyIndex {
-  private readonly shards: (Shard | undefined)[] = new Array<Shard | undefined>(SHARDS);
+  private readonly shards: (Shard | undefined)[] = Array.from({ length: SHARDS }, () => undefined);
   private readonly paths: string[] = [];
   private readonly numbers = new Map<string, number>();
   private count = 0;

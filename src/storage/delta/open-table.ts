@@ -22,7 +22,7 @@ export interface OpenTableOptions {
   /** A checkpoint is made every so many commits. Defaults to 100. */
   readonly checkpointEvery?: number;
   /** Hears of upkeep that failed; the table itself goes on, and the next upkeep tries again. */
-  onUpkeepFailed?(error: unknown): void;
+  readonly onUpkeepFailed?: (error: unknown) => void;
 }
 
 /**

@@ -52,7 +52,7 @@ function threadEncoder(compression: Compression): ParquetEncoder {
   const fail = (error: unknown): void => {
     worker = undefined; // the next call starts another one
     const reason = new PenstockError('PS4108', 'the thread that writes Parquet files stopped', { category: 'transient', cause: error });
-    for (const { reject } of waiting.values()) reject(reason);
+    for (const call of waiting.values()) call.reject(reason);
     waiting.clear();
   };
   const start = (): Worker => {

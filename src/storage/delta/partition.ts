@@ -4,8 +4,8 @@ import type { Column, ColumnType } from './table.js';
 
 /** The name that Hive gave to the directory of rows without a value. */
 const NONE = '__HIVE_DEFAULT_PARTITION__';
-/** What may not stand in a directory's name, besides control characters: Hive's own list. */
-const ESCAPED = /["#%'*/:=?\\{}[\]^\u0000-\u001f\u007f]/g;
+/** What may not stand in a directory's name: Hive's own list, and control characters. */
+const ESCAPED = /["#%'*/:=?\\{}[\]^\p{Cc}]/gu;
 /** Most file systems end a name at 255 bytes. */
 const LONGEST = 200;
 

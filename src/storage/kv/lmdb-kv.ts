@@ -1,4 +1,5 @@
-import { mkdirSync, statfsSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { PenstockError } from '../../diagnostics/index.js';
 import type { Kv, KvEntry, KvRange, KvTable } from './kv.js';
@@ -13,14 +14,13 @@ export interface KvOptions {
 /** 8 KiB pages hold three records of 2 KB without an overflow page, and make half as deep a tree as 4 KiB. */
 const PAGE_BYTES = 8192;
 
-/** With less than this free, a write that fails is put down to the disk, whatever the error says: a write that ends early is reported as an I/O error. */
-const ROOM_BYTES = 1024 * 1024;
+/** What must fit behind the end of the data before writing is tried again. */
+const ROOM_BYTES = 256 * 1024;
 
-const ENOSPC = 28;
 const EIO = 5;
-const EDQUOT = 122;
-const EFBIG = 27;
-const MDB_MAP_FULL = -30792;
+
+/** ENOSPC, EDQUOT, EFBIG and the store's own MDB_MAP_FULL: as numbers from the store, as names from Node. */
+const FULL: ReadonlySet<unknown> = new Set([28, 122, 27, -30792, 'ENOSPC', 'EDQUOT', 'EFBIG']);
 
 type Rows = Database<Buffer, Uint8Array>;
 
@@ -64,7 +64,8 @@ class LmdbKv implements Kv {
   }
 
   async transaction<T>(work: () => T): Promise<T> {
-    if (this.full && freeBytes(this.directory) < ROOM_BYTES) throw diskFull(this.directory, undefined);
+    // The store shouts about each commit that fails, so it is not asked again before there is room.
+    if (this.full && !hasRoom(this.directory)) throw diskFull(this.directory, undefined);
     // What `work` throws is its own and never taken for the store's.
     let thrown: { readonly error: unknown } | undefined;
     try {
@@ -138,8 +139,8 @@ async function commitErrorOf(error: unknown): Promise<unknown> {
 function translate(error: unknown, directory: string, sentence: string): PenstockError {
   if (error instanceof PenstockError) return error;
   const code = (error as { readonly code?: unknown } | undefined)?.code;
-  const full = code === ENOSPC || code === EDQUOT || code === EFBIG || code === MDB_MAP_FULL || code === 'ENOSPC' || code === 'EDQUOT';
-  if (full || (code === EIO && freeBytes(directory) < ROOM_BYTES)) return diskFull(directory, error);
+  // A write that ends early comes as an I/O error: whether it was for want of room, a file beside it can tell.
+  if (FULL.has(code) || (code === EIO && !hasRoom(directory))) return diskFull(directory, error);
   const reason = error instanceof Error ? `: ${error.message}` : '';
   return new PenstockError('PS3001', `${sentence}${reason}`, { category: 'transient', cause: error });
 }
@@ -152,12 +153,20 @@ function diskFull(directory: string, cause: unknown): PenstockError {
   });
 }
 
-function freeBytes(directory: string): number {
+/** Whether a file as large as the data could still grow: true unless the system says that it is out of room, or at a limit of size. */
+function hasRoom(directory: string): boolean {
+  const path = join(directory, `room-${process.pid}`);
   try {
-    const { bavail, bsize } = statfsSync(directory);
-    return bavail * bsize;
-  } catch {
-    // A disk that cannot say how full it is counts as one with room: the failing write then speaks for itself.
-    return Infinity;
+    const file = openSync(path, 'w', 0o600);
+    try {
+      const behind = statSync(join(directory, 'data.mdb')).size;
+      const written = writeSync(file, Buffer.alloc(ROOM_BYTES), 0, ROOM_BYTES, behind);
+      return written === ROOM_BYTES;
+    } finally {
+      closeSync(file);
+      rmSync(path, { force: true });
+    }
+  } catch (error) {
+    return !FULL.has((error as NodeJS.ErrnoException).code);
   }
 }
