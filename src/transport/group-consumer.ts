@@ -48,6 +48,7 @@ export class GroupConsumer implements Consumer, FeedOwner {
   private awake = false;
   private beating = false;
   private beatAgain = false;
+  private seenShape = '';
   /** Given up here and not yet handed back in the store. */
   private owed: PartitionName[] = [];
   private alarm: { readonly at: number; readonly timer: Subscription } | undefined;
@@ -168,13 +169,18 @@ export class GroupConsumer implements Consumer, FeedOwner {
     this.phase = 'running';
     this.subscriber = subscriber;
     this.unwatch = this.options.store.onChange((change) => {
-      if (change === 'groups') void this.beat();
+      if (change === 'groups' && this.shape() !== this.seenShape) void this.beat();
       this.wake();
     });
     const { leaseMs } = this.options.store;
     if (leaseMs !== undefined) this.heartEvery(leaseMs / 3);
     void this.beat();
     return () => this.stop('unsubscribed');
+  }
+
+  private shape(): string {
+    const { group, topics } = this.options.consume;
+    return this.options.store.shapeOf(group, topics);
   }
 
   private heartEvery(periodMs: number): void {
@@ -195,6 +201,8 @@ export class GroupConsumer implements Consumer, FeedOwner {
     while (this.beatAgain && this.open) {
       this.beatAgain = false;
       try {
+        // Taken before the answer: what changes meanwhile is asked for again.
+        this.seenShape = this.shape();
         const answer = await this.options.store.beat(this.beatNow());
         this.owed = [];
         this.assign(answer);

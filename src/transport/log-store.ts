@@ -72,6 +72,8 @@ export interface LogStore {
   /** One transaction; rejects when nothing of it was written. */
   write(units: readonly WriteUnit[]): Promise<readonly WriteResult[]>;
   beat(beat: Beat): Promise<BeatAnswer>;
+  /** Changes whenever a beat of this group could have another answer. */
+  shapeOf(group: string, topics: readonly string[]): string;
   leave(group: string, member: string): Promise<void>;
   marks(store: string, capacity: number): Marks;
   enforceRetention(now: number): Promise<number>;

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { ConsumeOptions, LogRecord, NewRecord, Transport } from '../../src/transport/transport.js';
 import { Collector, doorOf, turns, until } from './collector.js';
@@ -7,6 +8,8 @@ export interface Subject {
   readonly transport: Transport;
   /** Another handle on the same log, as another process would have; undefined when it cannot be shared. */
   again?(): Promise<Transport>;
+  /** Makes every write fail for want of room, until called with false; undefined where that cannot be had. */
+  breakWrites?(broken: boolean): void;
   /** Throws the log away. */
   dispose(): Promise<void>;
 }
@@ -15,8 +18,10 @@ let names = 0;
 const fresh = (stem: string): string => `${stem}.${(names += 1)}`;
 const CREDITS = { count: 100, bytes: 1_000_000 };
 
-/** What every transport promises. */
-export function contractTests(name: string, make: () => Promise<Subject>): void {
+/** What every transport promises. `lacking` names what its subject cannot show; those tests are reported as skipped. */
+export function contractTests(name: string, make: () => Promise<Subject>, lacking: readonly 'faults'[] = []): void {
+  const faults = it.skipIf(lacking.includes('faults'));
+
   describe(`${name}: the transport contract`, () => {
     const subjects: Subject[] = [];
     const collectors: Collector[] = [];
@@ -154,6 +159,125 @@ export function contractTests(name: string, make: () => Promise<Subject>): void 
       expect(second.values).toEqual(['2']);
       const other = collect(transport, { topics: [topic], group: 'another' });
       expect((await other.has(3)).length).toBe(3);
+    });
+
+    it('after a restart repeats only what was unfinished, also beyond the prefix', async () => {
+      const { transport } = await open();
+      const topic = await topicOf(transport, 1, ['0', '1', '2', '3', '4', '5']);
+      const first = collect(transport, { topics: [topic], group: 'g' });
+      const out = await first.has(6);
+      for (const index of [1, 3, 4]) out[index]!.settle('delivered');
+      for (const index of [1, 3, 4]) await doorOf(out[index]!);
+      expect(await transport.backlog('g', [topic])).toBe(3);
+      first.unsubscribe();
+      const second = collect(transport, { topics: [topic], group: 'g' });
+      await second.has(3);
+      await turns();
+      expect(second.values).toEqual(['0', '2', '5']);
+      for (const delivery of second.deliveries) delivery.settle('delivered');
+      await until('the end', async () => (await transport.committed('g', topic))[0]!.offset === 6);
+    });
+
+    it('settles every record exactly once durably, whatever the order, with members that come and go', async () => {
+      const { transport } = await open();
+      const step = fc.oneof(fc.record({ settle: fc.nat(1000) }), fc.constant({ restart: true } as const));
+      let round = 0;
+      await fc.assert(
+        fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
+          round += 1;
+          const group = `random-${round}`;
+          const topic = await topicOf(transport, 2);
+          const out = await topicOf(transport);
+          await transport.produce(
+            Array.from({ length: 20 }, (_, index) => ({ topic, partition: index % 2, key: null, value: `${index}` })),
+          );
+          let collector = collect(transport, { topics: [topic], group, credits: { count: 7, bytes: 1000 } });
+          const settle = (draw: number): void => {
+            const ready = collector.deliveries.filter(({ outcome }) => outcome === undefined);
+            const delivery = ready[draw % Math.max(1, ready.length)];
+            delivery?.carry({ kind: 'produce', record: { topic: out, key: null, value: delivery.value.value } });
+            delivery?.settle('delivered');
+          };
+          for (const each of steps) {
+            if ('settle' in each) settle(each.settle);
+            else {
+              collector.unsubscribe();
+              collector = collect(transport, { topics: [topic], group, credits: { count: 7, bytes: 1000 } });
+            }
+            await turns(3);
+          }
+          await until('an empty backlog', async () => {
+            settle(0);
+            return (await transport.backlog(group, [topic])) === 0;
+          });
+          collector.unsubscribe();
+          const values = (await readAll(transport, out)).map(({ value }) => Number(value!.toString())).toSorted((a, b) => a - b);
+          const expected = Array.from({ length: 20 }, (_, index) => index);
+          expect(transport.capabilities.atomicCommit ? values : [...new Set(values)]).toEqual(expected);
+        }),
+        { numRuns: 15 },
+      );
+    });
+
+    it('takes up a topic that is made later, and partitions that are added', async () => {
+      const { transport } = await open();
+      const topic = fresh('later');
+      const collector = collect(transport, { topics: [topic], group: 'g' });
+      await turns();
+      await transport.ensureTopics([{ name: topic, partitions: 1 }]);
+      await until('one partition', () => collector.consumer.state().assigned.length === 1);
+      await transport.ensureTopics([{ name: topic, partitions: 3 }]);
+      await until('three partitions', () => collector.consumer.state().assigned.length === 3);
+      await transport.produce([{ topic, key: null, value: 'x', partition: 2 }]);
+      await collector.has(1);
+    });
+
+    faults('a full disk stops intake with a named fault, loses nothing, and goes on by itself', async () => {
+      const subject = await open();
+      const { transport } = subject;
+      const topic = await topicOf(transport, 1, ['a', 'b', 'c']);
+      const out = await topicOf(transport);
+      const collector = collect(transport, { topics: [topic], group: 'g', credits: { count: 2, bytes: 1000 } });
+      const [a] = await collector.has(2);
+      subject.breakWrites!(true);
+      a!.carry({ kind: 'produce', record: { topic: out, key: null, value: 'kept' } });
+      a!.settle('delivered');
+      await until('the fault', () => collector.consumer.state().fault === 'disk_full');
+      await expect(transport.produce([{ topic, key: null, value: 'd' }])).rejects.toMatchObject({ code: 'PS3002', category: 'transient' });
+      await turns();
+      expect([collector.deliveries.length, a!.outcome, collector.consumer.state().inFlight]).toEqual([2, 'delivered', 2]);
+      expect(await transport.committed('g', topic)).toEqual([{ partition: 0, offset: -1 }]);
+      subject.breakWrites!(false);
+      expect(await doorOf(a!)).toBe('delivered');
+      await collector.has(3);
+      expect(collector.consumer.state().fault).toBeUndefined();
+      expect((await readAll(transport, out)).map(({ value }) => value!.toString())).toEqual(['kept']);
+    });
+
+    faults('starts when the disk has room again, even if it was full from the beginning', async () => {
+      const subject = await open();
+      const { transport } = subject;
+      const topic = await topicOf(transport, 1, ['a']);
+      subject.breakWrites!(true);
+      const collector = collect(transport, { topics: [topic], group: 'g' });
+      await until('the fault', () => collector.consumer.state().fault === 'disk_full');
+      subject.breakWrites!(false);
+      await collector.has(1);
+    });
+
+    it('closes with what is in flight released, even while nothing can be written', async () => {
+      const subject = await make();
+      const { transport } = subject;
+      const topic = await topicOf(transport, 1, ['a', 'b']);
+      const collector = collect(transport, { topics: [topic], group: 'g' });
+      const [a, b] = await collector.has(2);
+      subject.breakWrites?.(true);
+      a!.settle('delivered');
+      await turns();
+      await subject.dispose();
+      expect(b!.outcome).toBe('released');
+      if (subject.breakWrites !== undefined) expect(a!.outcome).toBe('released');
+      await expect(transport.produce([{ topic, key: null, value: 'x' }])).rejects.toMatchObject({ code: 'PS3001' });
     });
 
     it('starts a group with `from: latest` at the end', async () => {

@@ -167,6 +167,11 @@ export class EmbeddedStore implements LogStore {
     return answer;
   }
 
+  shapeOf(group: string, topics: readonly string[]): string {
+    const partitions = topics.map((topic) => this.topicTable.get(topic)?.spec.partitions ?? 0);
+    return [this.groups.generation(group), ...partitions].join();
+  }
+
   async leave(group: string, member: string): Promise<void> {
     await this.kv.transaction(() => {
       if (this.groups.leave(group, member)) this.topicTable.reshape();

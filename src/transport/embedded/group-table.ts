@@ -34,6 +34,10 @@ export class GroupTable {
     return group.generation !== before;
   }
 
+  generation(name: string): number {
+    return this.load(name).generation;
+  }
+
   /** Whether nobody else has been given the partition since. */
   isCurrent({ group, topic, partition, member, epoch }: Lease): boolean {
     const row = this.leases.get(groupKey(group, topic, partition));

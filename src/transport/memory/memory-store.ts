@@ -111,6 +111,11 @@ export class MemoryStore implements LogStore {
     return { granted, surplus };
   }
 
+  shapeOf(group: string, topics: readonly string[]): string {
+    const partitions = topics.map((topic) => this.byName.get(topic)?.partitions.length ?? 0);
+    return [this.groups.get(group)?.generation ?? 0, ...partitions].join();
+  }
+
   leave(group: string, member: string): Promise<void> {
     const known = this.groups.get(group);
     if (known !== undefined) {

@@ -1,0 +1,3 @@
+import { killTests } from '../chaos/transport-kill.js';
+
+killTests(3);
