@@ -117,8 +117,15 @@ class Claim<T> implements Delivery<T> {
   }
 
   fork<U>(values: readonly U[]): readonly Delivery<U>[] {
-    const parts = new Parts(this, values.length);
-    return values.map((value) => new Claim(value, this.origin, parts));
+    const owner = new Parts(this, values.length);
+    const parts = values.map((value) => new Claim(value, this.origin, owner));
+    // Somebody may end the whole while its parts are out (it ran out of time): then they are worth nothing any more, and those who hold them see it.
+    if (parts.length > 0) {
+      this.whenSettled(() => {
+        for (const part of parts) part.settle('released', 'the whole left before its part');
+      });
+    }
+    return parts;
   }
 
   private confirm(durable: Outcome): void {

@@ -25,9 +25,9 @@ export interface LawItem<T> {
 /** What the operator's callbacks are made of. */
 export interface LawWorld<T> {
   /** Behaves as drawn for this item; a `later` and a `hang` only where `call` may be asynchronous. */
-  call(value: LawItem<T>): void | Promise<void>;
+  readonly call: (value: LawItem<T>) => void | Promise<void>;
   /** Throws, or does nothing: for callbacks that must answer at once. */
-  act(value: LawItem<T>): void;
+  readonly act: (value: LawItem<T>) => void;
 }
 
 export interface LawOptions<T> {
