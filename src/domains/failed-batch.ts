@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { CATEGORIES } from '../diagnostics/index.js';
-import { capErrorText, count, instantText, optionalInstant, requiredText } from './message-fields.js';
+import { capErrorText } from '../runtime/error-text.js';
+import { count, instantText, optionalInstant, requiredText } from './message-fields.js';
 
 const category = z.enum(CATEGORIES);
 

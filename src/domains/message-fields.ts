@@ -1,15 +1,9 @@
 import { z } from 'zod';
 import { PenstockError } from '../diagnostics/index.js';
+import { capErrorText } from '../runtime/error-text.js';
 import { toUtc } from '../runtime/instant.js';
 
-/** The most characters of an error's text that travel in a message. */
-export const ERROR_TEXT_LIMIT = 500;
-
-/** Cuts an error's text to the limit, its last three characters dots when it was longer. */
-export function capErrorText(text: string): string {
-  const characters = [...text];
-  return characters.length <= ERROR_TEXT_LIMIT ? text : `${characters.slice(0, ERROR_TEXT_LIMIT - 3).join('')}...`;
-}
+export { capErrorText };
 
 /** Text with something in it; blanks around it go. */
 export const requiredText = z.string().trim().min(1, 'expected a text that is not blank');

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { CATEGORIES, PenstockError, categoryOf } from '../diagnostics/index.js';
 import type { Header, LogRecord, NewRecord } from '../transport/transport.js';
+import { capErrorText } from './error-text.js';
 import { SCHEME_HEADERS } from './retry-policy.js';
 
 /** Why a message was given up; plugins at `error` may add reasons of their own. */
@@ -15,8 +16,6 @@ export type DeadLetterReason =
   | 'invalid_time'
   | 'unknown_target'
   | (string & {});
-
-const ERROR_LIMIT = 500;
 
 const header = z.object({ name: z.string(), value: z.string().optional(), base64: z.string().optional() });
 
@@ -98,7 +97,7 @@ export function deadLetterRecord(facts: DeadLetterFacts): NewRecord {
     consumer_group: facts.group ?? null,
     error_code: error instanceof PenstockError ? error.code : null,
     error_category: category,
-    final_error: cap((facts.redact ?? same)(errorText(error))),
+    final_error: capErrorText((facts.redact ?? same)(errorText(error))),
     http_status: error instanceof PenstockError ? (error.httpStatus ?? null) : null,
     retry_count: facts.retryCount,
     failed_at: facts.now.toISOString(),
@@ -172,11 +171,6 @@ function writtenHeader(name: string, value: Buffer): { readonly name: string; re
 function errorText(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
   return text === '' ? 'Unknown error' : text;
-}
-
-function cap(text: string): string {
-  const characters = [...text];
-  return characters.length <= ERROR_LIMIT ? text : `${characters.slice(0, ERROR_LIMIT - 3).join('')}...`;
 }
 
 function same(text: string): string {

@@ -124,13 +124,6 @@ export const STAGE_SCHEMAS: Readonly<Record<XactStage, z.ZodType | undefined>> =
   dlq: undefined,
 };
 
-/** Messages with a status, a subtype and a file type, as routers by content read them. */
-export type Routable = DownloadResult;
-/** Messages that name one attachment. */
-export type DownloadRoutable = DownloadTask | CachedDownload | DownloadResult;
-/** Messages that stand for one event. */
-export type EventRoutable = XactEvent | EnrichmentTask;
-
 /** What a context needs beside its message. */
 export interface StageExtras<S extends XactStage> {
   readonly worker?: string | undefined;

@@ -1,8 +1,9 @@
 import type { Category } from '../../diagnostics/index.js';
 import { validateUrl, type UrlPolicy } from '../../http/url-policy.js';
+import { capErrorText } from '../../runtime/error-text.js';
 import { toUtc } from '../../runtime/instant.js';
 import type { RetryDecision } from '../../runtime/retry-policy.js';
-import { capErrorText, checked } from '../message-fields.js';
+import { checked } from '../message-fields.js';
 import { blobPathOf, markedPath } from './blob-path.js';
 import { factsOf, type XactEvent } from './event.js';
 import { eventId, mediaId } from './ids.js';
