@@ -89,14 +89,14 @@ export class DeltaTable implements Table {
 
   async count(): Promise<number> {
     let rows = 0;
-    for (const file of await this.liveFiles()) rows += file.rows ?? (await this.parts.files.read(file, [])).length;
+    for (const file of await this.liveFiles()) rows += file.rows ?? (await this.readFile(file, [])).length;
     return rows;
   }
 
   async *rows(): AsyncGenerator<Readonly<Record<string, Cell>>> {
     const { columns } = this.schema;
     for (const file of await this.liveFiles()) {
-      for (const row of await this.parts.files.read(file, this.allAt)) {
+      for (const row of await this.readFile(file, this.allAt)) {
         yield Object.fromEntries(columns.map(({ name, type }, at) => [name, readCell(type, row[at]!)]));
       }
     }
@@ -133,7 +133,14 @@ export class DeltaTable implements Table {
     const { keys, state, files } = this.parts;
     if (keys === undefined) return;
     for (const file of state.files.values()) {
-      if (!keys.hasFile(file.path)) keys.add(file.path, this.keysOf(await files.read(file, this.keyAt), undefined));
+      if (!keys.hasFile(file.path))
+        keys.add(
+          file.path,
+          keysOf(
+            await files.read(file, this.keyAt),
+            this.keyAt.map((_, at) => at),
+          ),
+        );
     }
   }
 
@@ -168,7 +175,7 @@ export class DeltaTable implements Table {
       const actions = this.actionsOf(plan, txns);
       if (await this.parts.log.put(state.version + 1, actions)) {
         state.apply(actions, state.version + 1);
-        for (const { add, rows: inside } of plan.added) this.parts.keys?.add(add.path, this.keysOf(inside, this.keyAt));
+        for (const { add, rows: inside } of plan.added) this.parts.keys?.add(add.path, keysOf(inside, this.keyAt));
         this.keepUp();
         return { version: state.version, written: plan.written, absorbed: rows.length - plan.written };
       }
@@ -275,14 +282,17 @@ export class DeltaTable implements Table {
     return stored;
   }
 
-  private keysOf(rows: readonly StoredRow[], keyAt: readonly number[] | undefined): readonly string[] {
-    const at = keyAt ?? this.keyAt.map((_, i) => i);
-    return rows.map((row) => keyText(row, at)).filter((key) => key !== undefined);
-  }
-
   private fileOf(key: string): LiveFile | undefined {
     const path = this.parts.keys!.find(key);
     return path === undefined ? undefined : this.parts.state.files.get(path);
+  }
+
+  private async readFile(file: LiveFile, at: readonly number[]): Promise<readonly StoredRow[]> {
+    try {
+      return await this.parts.files.read(file, at);
+    } catch (error) {
+      throw tableFailure(error, this.schema.name, 'could not be read');
+    }
   }
 
   private async liveFiles(): Promise<readonly LiveFile[]> {
@@ -325,6 +335,10 @@ export class DeltaTable implements Table {
   private conflict(what: string): PenstockError {
     return new PenstockError('PS4108', `table ${this.schema.name} ${what}`, { category: 'transient' });
   }
+}
+
+function keysOf(rows: readonly StoredRow[], keyAt: readonly number[]): readonly string[] {
+  return rows.map((row) => keyText(row, keyAt)).filter((key) => key !== undefined);
 }
 
 function refused(why: string): PenstockError {
