@@ -41,6 +41,8 @@ export interface LoadedPipeline {
   readonly sources: ReadonlyMap<string, string>;
   /** Absolute paths of everything that was read, for watching. */
   readonly files: readonly string[];
+  /** Values of plugin entries that lack their variable: no other finding about them counts. */
+  readonly unresolved: readonly Place[];
   /** Variables that were asked for. */
   readonly variables: readonly { readonly name: string; readonly fallback: boolean }[];
 }
@@ -127,12 +129,13 @@ class Loading {
     return this.result(pipeline.usable ? config : undefined, loaded);
   }
 
-  private result(config: PipelineConfig | undefined, loaded?: Pick<LoadedPipeline, 'entries' | 'setAside'>): LoadedPipeline {
+  private result(config: PipelineConfig | undefined, loaded?: Pick<LoadedPipeline, 'entries' | 'setAside' | 'unresolved'>): LoadedPipeline {
     const last = new Map(this.variables.map((variable) => [variable.name, variable]));
     return {
       config,
       entries: loaded?.entries ?? {},
       setAside: loaded?.setAside ?? [],
+      unresolved: loaded?.unresolved ?? [],
       diagnostics: sortDiagnostics(this.diagnostics),
       sources: this.sources,
       files: this.files,

@@ -65,7 +65,7 @@ function place({ file, line, column }: Diagnostic): string {
 }
 
 /** Sentences that quote what they are about need no lines around them. */
-const WITHOUT_FRAME: ReadonlySet<string> = new Set(['PS1002', 'PS1103', 'PS1104']);
+const WITHOUT_FRAME: ReadonlySet<string> = new Set(['PS1002', 'PS1103', 'PS1104', 'PS1202', 'PS1205']);
 /** A syntax error is seen against its neighbours; a finding inside a text is about that line alone. */
 const LINES_AFTER: ReadonlySet<string> = new Set(['PS1001']);
 const LINES_BEFORE: ReadonlySet<string> = new Set(['PS1001', 'PS1101', 'PS1102', 'PS1105', 'PS2101', 'PS2107']);
@@ -82,7 +82,8 @@ function frame(diagnostic: Diagnostic, lines: readonly string[], paint: (text: s
   const end =
     diagnostic.endLine === undefined || diagnostic.endLine === line ? (diagnostic.endColumn ?? column + 1) : here.trimEnd().length + 1;
   const carets = '^'.repeat(Math.max(1, Math.min(end - column, Math.max(1, here.length - column + 1), 120)));
-  const framed = [numbered(line, here), `  ${' '.repeat(width)} | ${here.slice(0, column - 1).replace(/[^\t]/g, ' ')}${paint(carets)}`];
+  const lead = masked(here) === here ? here.slice(0, column - 1) : masked(here.slice(0, column - 1));
+  const framed = [numbered(line, here), `  ${' '.repeat(width)} | ${lead.replace(/[^\t]/g, ' ')}${paint(carets)}`];
   if (before !== undefined) framed.unshift(numbered(line - 1, before));
   if (after !== undefined) framed.push(numbered(line + 1, after));
   return framed;
@@ -92,12 +93,16 @@ const indent = (line: string): number => line.search(/[^ \t-]|$/);
 
 /** Whether the line above is a sibling or the parent of this one. */
 function belongs(above: string | undefined, here: string): boolean {
-  return above !== undefined && above.trim() !== '' && indent(above) <= Math.max(indent(here), 1);
+  return above !== undefined && above.trim() !== '' && indent(above) <= indent(here) + 1;
 }
+
+const BLOCK_VALUE = /^(\s*(?:- +)*["']?([\w.-]+)["']?\s*:\s+)([^\s{].*)$/;
+const FLOW_VALUE = /(["']?([\w.-]+)["']?\s*:\s+)("(?:[^"\\]|\\.)*"|'[^']*'|[^\s{},[\]][^,}\]]*)/g;
 
 /** A literal value behind a key that names a secret is not shown; a reference to a variable is. */
 function masked(line: string): string {
-  const match = /^(\s*(?:- )?["']?([\w.-]+)["']?\s*:\s+)(\S.*)$/.exec(line);
-  if (match === null || !isSecretKey(match[2]) || match[3]!.includes('${')) return line;
-  return `${match[1]}[REDACTED]`;
+  const hide = (whole: string, start: string, key: string, value: string) =>
+    isSecretKey(key) && !value.includes('${') ? `${start}[REDACTED]` : whole;
+  const block = BLOCK_VALUE.exec(line);
+  return block === null ? line.replace(FLOW_VALUE, hide) : hide(line, block[1]!, block[2]!, block[3]!);
 }

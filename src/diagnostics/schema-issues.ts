@@ -43,6 +43,7 @@ interface Issue {
   readonly maximum?: number | bigint;
   readonly inclusive?: boolean;
   readonly origin?: string;
+  readonly format?: string;
   readonly params?: { readonly code?: string; readonly help?: string };
 }
 
@@ -146,6 +147,14 @@ const EXPECTED: Readonly<Record<string, string>> = {
   null: 'empty',
 };
 
+const FORMATS: Readonly<Record<string, string>> = {
+  url: 'a URL',
+  email: 'an e-mail address',
+  uuid: 'a UUID',
+  datetime: 'a time',
+  date: 'a date',
+};
+
 const SECRET_KEY = /token|secret|passw|pwd|credential|api_?-?key|authorization|signature/i;
 
 /** Whether a key's value must not be shown. */
@@ -226,6 +235,8 @@ function describe(issue: Issue, value: unknown, schema: Schema, { locate, title 
       const verb = counted === '' ? 'be' : 'have';
       return [make('PS1105', `${name} must ${verb} ${bound} ${limit}${counted}, ${found(here, key)}`, 'value', path)];
     }
+    case 'invalid_format':
+      return [make('PS1105', `${name} must be ${FORMATS[issue.format ?? ''] ?? 'of another form'}, ${found(here, key)}`, 'value', path)];
     default: {
       const code = issue.params?.code;
       return [make(isCode(code) ? code : 'PS1105', sentence(issue, name), 'value', path, issue.params?.help)];

@@ -20,13 +20,14 @@ export function named(name: string, domains?: readonly string[]): AnyDefinition 
 
 const audit = named('audit_logger');
 const filter = named('event_filter');
+const custom = named('custom_filter');
 
 /** Names as they ship, class names among them. */
 export const catalogue: Catalogue = {
   event_filter: filter,
   EventFilterPlugin: filter,
-  custom_filter: filter,
-  CustomFilterPlugin: filter,
+  custom_filter: custom,
+  CustomFilterPlugin: custom,
   audit_logger: audit,
   AuditLoggerPlugin: audit,
   custom_metrics: named('custom_metrics'),

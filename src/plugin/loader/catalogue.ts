@@ -18,6 +18,13 @@ export function catalogueNames(catalogue: Catalogue): string[] {
   return Object.keys(catalogue).filter((key) => !/^[A-Z]/.test(key));
 }
 
+/** The name under which people know what a key means: class names stand for another. */
+export function ownName(catalogue: Catalogue, key: string): string {
+  return catalogueNames(catalogue).includes(key)
+    ? key
+    : (catalogueNames(catalogue).find((name) => catalogue[name] === catalogue[key]) ?? key);
+}
+
 /** The domains that a definition says it belongs to; undefined when it says nothing. */
 export function domainsOf(pluggable: Pluggable | undefined): readonly string[] | undefined {
   if (pluggable === undefined || !isDefinition(pluggable)) return undefined;

@@ -1,7 +1,7 @@
 import type { DomainShape } from '../../config/domains.js';
 import type { Environment } from '../../config/environment.js';
 import { finding } from '../../config/findings.js';
-import type { Diagnostic } from '../../diagnostics/index.js';
+import type { Diagnostic, Place } from '../../diagnostics/index.js';
 import type { Catalogue } from '../definition.js';
 import type { PluginEntry } from '../entry.js';
 import type { RawEntry } from './raw-entries.js';
@@ -41,6 +41,8 @@ export interface LoadedEntries {
   readonly setAside: readonly SetAside[];
   readonly diagnostics: readonly Diagnostic[];
   readonly used: readonly { readonly name: string; readonly fallback: boolean }[];
+  /** Values that lack their variable: what else is wrong with them is not known. */
+  readonly unresolved: readonly Place[];
 }
 
 /** Reads the entries of all places and tells apart which domain each runs in. */
@@ -49,20 +51,26 @@ export async function loadEntries(options: LoadEntriesOptions): Promise<LoadedEn
   const entries: Record<string, PluginEntry[]> = Object.fromEntries(running.map((domain) => [domain, []]));
   const setAside: SetAside[] = [];
   const diagnostics: Diagnostic[] = [];
+  const unresolved: Place[] = [];
   const used: { name: string; fallback: boolean }[] = [];
   for (const { entries: raws, scope, enabled } of sources) {
     for (const raw of raws) {
       const read = await readEntry(raw, { ...rest, scope, running, enabled });
       diagnostics.push(...read.diagnostics);
       used.push(...read.used);
+      unresolved.push(...read.unresolved);
       if (read.runsIn.length === 0 || !enabled) {
         setAside.push(aside(read, raw, scope, enabled));
-        if (enabled && running.includes(scope)) diagnostics.push(foreign(read, raw, scope));
+        if (enabled && running.includes(scope) && read.belongsTo !== undefined) diagnostics.push(foreign(read, raw, scope));
       } else if (read.entry !== undefined) for (const domain of read.runsIn) entries[domain]!.push(read.entry);
     }
   }
-  for (const domain of running) diagnostics.push(...duplicates(entries[domain]!, domain));
-  return { entries, setAside, diagnostics: unique(diagnostics), used };
+  for (const domain of running) {
+    const { kept, found } = withoutDuplicates(entries[domain]!, domain);
+    entries[domain] = kept;
+    diagnostics.push(...found);
+  }
+  return { entries, setAside, diagnostics: unique(diagnostics), used, unresolved };
 }
 
 function aside(read: ReadEntry, raw: RawEntry, scope: string, enabled: boolean): SetAside {
@@ -88,7 +96,10 @@ function foreign(read: ReadEntry, raw: RawEntry, scope: string): Diagnostic {
 }
 
 /** One name, one plugin: what stands second would otherwise run beside the first, or instead of it. */
-function duplicates(entries: readonly PluginEntry[], domain: string): Diagnostic[] {
+function withoutDuplicates(
+  entries: readonly PluginEntry[],
+  domain: string,
+): { readonly kept: PluginEntry[]; readonly found: readonly Diagnostic[] } {
   const found: Diagnostic[] = [];
   const first = new Map<string, PluginEntry>();
   for (const entry of entries) {
@@ -102,7 +113,7 @@ function duplicates(entries: readonly PluginEntry[], domain: string): Diagnostic
     const help = `the other stands at ${at?.file}:${at?.line}; give this one a name of its own and write type: ${entry.type}`;
     found.push(finding('PS1202', 'error', entry.at([]), `two plugins of ${domain} are called "${entry.name}"`, help));
   }
-  return found;
+  return { kept: [...first.values()], found };
 }
 
 function unique(diagnostics: readonly Diagnostic[]): Diagnostic[] {

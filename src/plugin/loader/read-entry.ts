@@ -2,10 +2,10 @@ import { type DomainShape, DOMAINS } from '../../config/domains.js';
 import type { Environment } from '../../config/environment.js';
 import { finding, missingVariable } from '../../config/findings.js';
 import type { MissingVariable } from '../../config/yaml-file.js';
-import { didYouMean, type Diagnostic, fit, type Path } from '../../diagnostics/index.js';
+import { didYouMean, type Diagnostic, fit, type Path, type Place } from '../../diagnostics/index.js';
 import type { Catalogue, Pluggable } from '../definition.js';
 import type { PluginEntry } from '../entry.js';
-import { catalogueKey, catalogueNames, catalogueSize, domainsOf } from './catalogue.js';
+import { catalogueKey, catalogueNames, catalogueSize, domainsOf, ownName } from './catalogue.js';
 import { entrySchema, taskTriggerSchema, type WrittenEntry } from './entry-schema.js';
 import type { RawEntry } from './raw-entries.js';
 import { importPlugin, withAlias } from './resolve-module.js';
@@ -31,6 +31,8 @@ export interface ReadEntry {
   readonly runsIn: readonly string[];
   /** The domains that it belongs to, where that is known. */
   readonly belongsTo: readonly string[] | undefined;
+  /** Values that lack their variable. */
+  readonly unresolved: readonly Place[];
   readonly diagnostics: readonly Diagnostic[];
   readonly used: readonly { readonly name: string; readonly fallback: boolean }[];
 }
@@ -41,7 +43,7 @@ const BUILT_IN = 'penstock/plugins';
 export async function readEntry(raw: RawEntry, options: ReadEntryOptions): Promise<ReadEntry> {
   const { yaml, base } = raw;
   const shapes = options.domains ?? DOMAINS;
-  const nothing = { entry: undefined, name: '', runsIn: [], belongsTo: undefined, used: [] };
+  const nothing = { entry: undefined, name: '', runsIn: [], belongsTo: undefined, used: [], unresolved: [] };
   if (yaml.keys(base).includes('plugin') && !yaml.keys(base).includes('name')) {
     const help = 'take "plugin:" away, so that name, config and the rest stand in the entry itself';
     return {
@@ -61,7 +63,13 @@ export async function readEntry(raw: RawEntry, options: ReadEntryOptions): Promi
   const name = nameOf(reading.value);
   const variables = asked ? reading.missing.map((variable) => missingVariable(variable, usedBy(name, variable, base))) : [];
   const diagnostics = [...variables, ...withoutThose(fitted.diagnostics, reading.missing, raw)];
-  const read = { name, runsIn, belongsTo: where.belongsTo, used: asked ? reading.used : [] };
+  const read = {
+    name,
+    runsIn,
+    belongsTo: where.belongsTo,
+    used: asked ? reading.used : [],
+    unresolved: reading.missing.map(({ path }) => yaml.place(path)),
+  };
   if (fitted.value === undefined) return { ...read, entry: undefined, diagnostics };
   const entry = toEntry(fitted.value, raw, options.scope);
   if (runsIn.length === 0 || !options.enabled) return { ...read, entry: { ...entry, enabled: false }, diagnostics };
@@ -128,26 +136,20 @@ const legacyEntry = taskTriggerSchema.transform(
 );
 
 function toEntry(written: WrittenEntry, raw: RawEntry, scope: string): PluginEntry {
-  const { isolation: _isolation, config: whole, conditions, type, ...rest } = written;
-  const { conditions: nested, ...config } = whole;
-  const hoisted = conditions === undefined && nested !== undefined;
+  const { isolation: _isolation, type, ...rest } = written;
   return {
     ...rest,
     type: type ?? written.name,
     scope: scope === 'global' ? 'global' : 'domain',
-    config: hoisted ? config : whole,
-    ...(hoisted ? { conditions: nested } : { conditions }),
-    at: (path, part, offset) => place(raw, path, hoisted, part, offset),
+    at: (path, part, offset) => place(raw, path, part, offset),
   };
 }
 
-/** Entries are rearranged a little on the way in; places are those of the file. */
-function place(raw: RawEntry, path: Path, hoisted: boolean, part: 'value' | 'key' = 'value', offset?: number) {
+/** Task triggers in their old form are rearranged on the way in; places are those of the file. */
+function place(raw: RawEntry, path: Path, part: 'value' | 'key' = 'value', offset?: number) {
   const { yaml, base } = raw;
-  let inside = hoisted && path[0] === 'conditions' ? ['config', ...path] : path;
-  if (raw.form === 'task_trigger' && inside[0] === 'config') inside = legacyPath(inside.slice(1), raw);
-  const whole = [...base, ...inside];
-  if (inside.length === 0) return yaml.place(yaml.has([...base, 'name']) ? [...base, 'name'] : base);
+  if (path.length === 0) return yaml.place(yaml.has([...base, 'name']) ? [...base, 'name'] : base);
+  const whole = [...base, ...(raw.form === 'task_trigger' && path[0] === 'config' ? legacyPath(path.slice(1), raw) : path)];
   return offset === undefined ? yaml.place(whole, part) : yaml.placeInside(whole, offset);
 }
 
@@ -178,7 +180,7 @@ async function findPlugin(entry: PluginEntry, raw: RawEntry, { catalogue, aliase
   const calls = [entry.class, last === '' ? undefined : last, entry.type].filter((call) => call !== undefined);
   for (const call of calls) {
     const key = catalogueKey(catalogue, call);
-    if (key !== undefined) return { type: key, plugin: undefined };
+    if (key !== undefined) return { type: ownName(catalogue, key), plugin: undefined };
   }
   const key = entry.type !== entry.name ? 'type' : entry.class !== undefined ? 'class' : module !== undefined ? 'module' : 'name';
   const asked = key === 'module' ? last! : key === 'class' ? entry.class! : entry.type;
