@@ -76,17 +76,20 @@ interface DistributionSeries {
 class ReadHistogram extends Histogram {
   constructor(
     private readonly family: string,
-    help: string,
+    private readonly says: string,
     labelNames: readonly string[],
     buckets: readonly number[],
     registry: Registry,
     private readonly read: () => Iterable<DistributionSeries>,
   ) {
-    super({ name: family, help, labelNames: [...labelNames], buckets: [...buckets], registers: [registry] });
+    super({ name: family, help: says, labelNames: [...labelNames], buckets: [...buckets], registers: [registry] });
   }
 
   override async get(): ReturnType<Histogram['get']> {
-    return { ...(await super.get()), values: [...this.read()].flatMap((series) => this.exported(series)) };
+    const values = [...this.read()].flatMap((series) => this.exported(series));
+    return { name: this.family, help: this.says, type: 'histogram', values, aggregator: 'sum' } as unknown as Awaited<
+      ReturnType<Histogram['get']>
+    >;
   }
 
   /** The registry asks histograms by this name when it writes text. */

@@ -12,10 +12,10 @@ export function prettyLine(line: string, { color }: PrettyOptions): string {
   const paint = (text: string, code: string | undefined): string =>
     color && code !== undefined ? `\u001b[${code}m${text}\u001b[0m` : text;
   const parts = [
-    paint(String(time ?? '').slice(11, 23), '90'),
-    paint(String(level ?? 'info').padEnd(5), COLORS[String(level)]),
-    worker === undefined ? undefined : paint(`[${String(worker)}]`, '35'),
-    String(msg ?? ''),
+    paint(asText(time).slice(11, 23), '90'),
+    paint(asText(level).padEnd(5), COLORS[asText(level)]),
+    worker === undefined ? undefined : paint(`[${asText(worker)}]`, '35'),
+    asText(msg),
     ...Object.entries(fields).map(([key, value]) =>
       paint(`${key}=${typeof value === 'string' && !/[\s"]/.test(value) ? value : JSON.stringify(value)}`, '90'),
     ),
@@ -32,4 +32,8 @@ function parsed(line: string): Record<string, unknown> | undefined {
     if (error instanceof SyntaxError) return undefined;
     throw error;
   }
+}
+
+function asText(value: unknown): string {
+  return typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
 }

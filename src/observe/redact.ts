@@ -105,6 +105,6 @@ export function redactText(text: string, maxLength = Number.POSITIVE_INFINITY): 
 
 function cut(text: string, maxLength: number): string {
   if (text.length <= maxLength) return text;
-  const characters = [...text];
+  const characters = Array.from(text);
   return characters.length <= maxLength ? text : `${characters.slice(0, Math.max(0, maxLength - 3)).join('')}...`;
 }

@@ -79,7 +79,7 @@ export function createUserMetrics(metrics: Metrics, { maxMetrics = 100, maxLabel
 function cleaned(labels: Readonly<Record<string, unknown>>): Record<string, string> {
   const entries = Object.entries(labels)
     .slice(0, MAX_LABELS)
-    .map(([label, value]): [string, string] => [reserved(metricName(label)), String(value ?? '').slice(0, MAX_VALUE)])
+    .map(([label, value]): [string, string] => [reserved(metricName(label)), asText(value).slice(0, MAX_VALUE)])
     .sort(([a], [b]) => (a < b ? -1 : 1));
   return Object.fromEntries(entries);
 }
@@ -87,4 +87,9 @@ function cleaned(labels: Readonly<Record<string, unknown>>): Record<string, stri
 /** Two leading underscores are Prometheus' own, `le` and `quantile` mean something to it. */
 function reserved(label: string): string {
   return label === 'le' || label === 'quantile' ? `label_${label}` : label.replace(/^_+/, '_');
+}
+
+function asText(value: unknown): string {
+  if (typeof value === 'string') return value;
+  return value === null || value === undefined ? '' : (JSON.stringify(value) ?? '');
 }
