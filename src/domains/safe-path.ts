@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 const SEGMENT_BYTES = 230;
 
 // Separators, what Windows reads as a stream or a drive, C0 and C1 controls, marks that turn the direction of text, lone surrogates.
-const UNSAFE = /[/\\:\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]/gu;
+const UNSAFE = /[/\\:\p{Cc}\p{Cs}\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu;
 
 /**
  * One segment of a path out of a name that somebody else chose. A harmless name stays as it is. In any other the characters that could mislead are
@@ -15,7 +15,7 @@ export function safeSegment(name: string): string {
   const encoded = name.replace(UNSAFE, (character) => percent(character));
   const plain = encoded === '' || /^\.+$/.test(encoded) ? encoded.replaceAll('.', '%2E') : encoded;
   if (plain === name && name !== '' && Buffer.byteLength(name) <= SEGMENT_BYTES) return name;
-  const mark = `~${createHash('sha256').update(name).digest('hex').slice(0, 8)}`;
+  const mark = `~${createHash('sha256').update(name, 'utf16le').digest('hex').slice(0, 8)}`;
   const { base, extension } = splitName(plain);
   const kept = Buffer.byteLength(extension) > 32 ? '' : extension;
   return `${cut(kept === '' ? plain : base, SEGMENT_BYTES - mark.length - Buffer.byteLength(kept))}${mark}${kept}`;

@@ -81,7 +81,7 @@ export interface DeadLetterFacts {
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly now: Date;
   /** Takes secrets out of the error's text. Defaults to leaving it as it is. */
-  redact?(text: string): string;
+  readonly redact?: ((text: string) => string) | undefined;
 }
 
 /** The record that keeps a message which was given up: everything that is needed to understand it and to send it again. */

@@ -48,6 +48,11 @@ export function formatInstant(micros: number): string {
   return `${whole}.${digits.endsWith('000') ? digits.slice(0, 3) : digits}Z`;
 }
 
+/** A date as messages write it. */
+export function instantOf(date: Date): string {
+  return formatInstant(date.getTime() * 1000);
+}
+
 /** The same instant written in UTC; undefined when the text is none. */
 export function toUtc(text: string): string | undefined {
   const micros = parseInstant(text);

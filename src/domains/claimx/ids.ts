@@ -3,7 +3,7 @@ import { uuidV5 } from '../uuid.js';
 
 /** What makes two ClaimX events the same. */
 export interface ClaimxIdentity {
-  readonly project_id: unknown;
+  readonly project_id: string | number;
   readonly event_type: string;
   /** As received: the id is only as stable as this text. */
   readonly ingested_at: string;
@@ -37,5 +37,6 @@ function ids(identity: ClaimxIdentity): readonly string[] {
 }
 
 function marked(mark: string, value: unknown): readonly string[] {
-  return value === undefined || value === null || value === '' || value === 0 ? [] : [`${mark}:${String(value)}`];
+  if (typeof value !== 'string' && typeof value !== 'number') return [];
+  return value === '' || value === 0 ? [] : [`${mark}:${value}`];
 }

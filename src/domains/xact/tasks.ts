@@ -1,7 +1,7 @@
 import type { Category } from '../../diagnostics/index.js';
 import { validateUrl, type UrlPolicy } from '../../http/url-policy.js';
 import { capErrorText } from '../../runtime/error-text.js';
-import { toUtc } from '../../runtime/instant.js';
+import { instantOf, toUtc } from '../../runtime/instant.js';
 import type { RetryDecision } from '../../runtime/retry-policy.js';
 import { checked } from '../message-fields.js';
 import { blobPathOf, markedPath } from './blob-path.js';
@@ -33,7 +33,7 @@ export function enrichmentTaskOf(event: XactEvent, now: Date): EnrichmentTask | 
     estimate_version: facts.estimate_version,
     attachments: facts.attachments ?? [],
     retry_count: 0,
-    created_at: now.toISOString(),
+    created_at: instantOf(now),
     original_timestamp: toUtc(event.utcDateTime) ?? event.utcDateTime,
     metadata: null,
   };
@@ -81,7 +81,7 @@ export function downloadTasksOf(task: EnrichmentTask, { urls, now }: { readonly 
         http_status: null,
         bytes_downloaded: 0,
         error_message: `the URL is refused: ${verdict.reason}`,
-        created_at: now.toISOString(),
+        created_at: instantOf(now),
         expires_at: null,
         expired_at_ingest: null,
       });
@@ -140,7 +140,7 @@ export function failureResultOf(
     bytes_downloaded: 0,
     retry_count: task.retry_count,
     error_message: failure.message === null ? null : capErrorText(failure.message),
-    created_at: now.toISOString(),
+    created_at: instantOf(now),
     expires_at: null,
     expired_at_ingest: null,
   };
@@ -158,7 +158,7 @@ export function retriedTask<T extends { readonly retry_count: number; readonly m
       ...task.metadata,
       last_error: capErrorText(retry.error),
       error_category: retry.category,
-      retry_at: retry.dueAt.toISOString(),
+      retry_at: instantOf(retry.dueAt),
     },
   };
 }

@@ -69,7 +69,7 @@ export function xactDeltaEvents(options: XactDeltaEventsOptions): Observable<Set
           const row = flattenEvent(item.raw, { now: new Date(), text: item.text });
           return delivery.with({ ...item, table: XACT_EVENTS.name, row });
         }),
-        rows.write<EventRow>(),
+        rows.write(),
       ),
   });
 }

@@ -51,7 +51,7 @@ export function xactResultProcessor(options: XactResultProcessorOptions): Observ
               : { ...item, table: XACT_ATTACHMENTS_FAILED.name, row: failedAttachmentRow(result, now) },
           );
         }),
-        rows.write<ResultRow>(),
+        rows.write(),
       ),
   });
 }
