@@ -4,7 +4,7 @@ import type { ActionType } from './action.js';
 import { type CheckMessage, OBSERVING } from './apply-result.js';
 import { chainSet, type ChainSetOptions, type LoadedChainSet } from './chain-set.js';
 import { compileConditions, type Decide } from './conditions.js';
-import type { AnySpec, Catalogue, Pluggable } from './definition.js';
+import { actionsOf, type AnySpec, type Catalogue, type Pluggable } from './definition.js';
 import type { PluginEntry } from './entry.js';
 import { isDefinition, specOf } from './from-class.js';
 import { allOf, eventTypesGate, runtimeOf } from './instance.js';
@@ -144,7 +144,7 @@ class Assembler {
     const stages = this.stagesOf(entry, spec);
     const checked = this.checkedConfig(entry, spec, config);
     const gate = this.gateOf(entry, spec, stages, conditions, conditionsAt);
-    this.checkEffects(entry, spec, stages);
+    if (checked !== undefined) this.checkEffects(entry, spec, stages, checked.value);
     if (this.errors() > before || checked === undefined) return undefined;
     const priority = entry.priority ?? spec.priority ?? 100;
     const runtime = this.make(entry, spec, checked.value, gate, priority);
@@ -252,9 +252,9 @@ class Assembler {
     return allOf([eventTypesGate(types), compiled, when]);
   }
 
-  private checkEffects(entry: PluginEntry, spec: AnySpec, stages: ReadonlySet<string>): void {
+  private checkEffects(entry: PluginEntry, spec: AnySpec, stages: ReadonlySet<string>, config: unknown): void {
     const { actions } = this.options;
-    const missing = actions === undefined ? undefined : spec.effects?.actions?.find((action) => !actions.includes(action));
+    const missing = actions === undefined ? undefined : actionsOf(spec, config).find((action) => !actions.includes(action));
     if (missing !== undefined) {
       this.find(
         entry,

@@ -55,7 +55,7 @@ export interface Making<Config> {
 
 export interface Effects<Config> {
   /** The actions that it may ask for. Those that cannot be served are an error at load. */
-  readonly actions?: readonly ActionType[];
+  readonly actions?: readonly ActionType[] | ((config: Config) => readonly ActionType[]);
   /** It may filter; refused at `error`, `retry` and `dlq`. Defaults to false. */
   readonly filters?: boolean;
   /** The topics that it publishes to. */
@@ -80,6 +80,12 @@ export interface Identity<Config> {
   readonly effects?: Effects<Config>;
   /** Findings about a valid config that its author should hear of (a pattern that matches everything). */
   warnings?(config: Config): readonly ConfigWarning[];
+}
+
+/** The actions that a plugin with this config may ask for. */
+export function actionsOf(spec: AnySpec, config: unknown): readonly ActionType[] {
+  const actions = spec.effects?.actions;
+  return typeof actions === 'function' ? actions(config as never) : (actions ?? []);
 }
 
 export interface ConfigWarning {
@@ -165,7 +171,7 @@ export interface PluginOperator<in C extends Context = Context> {
 }
 
 type Call<In, C extends Context> =
-  Partial<In> extends In
+  Record<never, never> extends In
     ? (config?: In, options?: PluginOptions) => PluginOperator<C>
     : (config: In, options?: PluginOptions) => PluginOperator<C>;
 

@@ -1,6 +1,6 @@
 import { PenstockError } from '../diagnostics/index.js';
 import { compileConditions, type Decide } from './conditions.js';
-import type { AnySpec, PluginOptions } from './definition.js';
+import { actionsOf, type AnySpec, type PluginOptions } from './definition.js';
 import { type ActionPolicy, DEFAULT_BREAKER, DEFAULT_TIMEOUT_MS, PluginRuntime } from './runtime.js';
 import { compileWhen } from './when.js';
 
@@ -50,7 +50,7 @@ export function runtimeOf({
     required: options.required ?? false,
     breaker: options.breaker ?? DEFAULT_BREAKER,
     policy: { timeoutMs, retry: undefined, breaker: undefined, rate: undefined, concurrency: undefined, ...policy },
-    actions: spec.effects?.actions ?? [],
+    actions: actionsOf(spec, config),
     loads,
     unloads,
   });
