@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { MonoTypeOperatorFunction } from 'rxjs';
 import { callEach, type Delivery } from '../../operators/index.js';
 
@@ -18,6 +19,7 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
  * On `signal` everything held is released.
  */
 export function holdUntil<T>({ due, maxHeld, signal }: HoldUntilOptions<T>): MonoTypeOperatorFunction<Delivery<T>> {
+  if (signal !== undefined) setMaxListeners(0, signal); // one for each item held
   return callEach<T>(
     (value, delivery) => {
       const time = due(value);

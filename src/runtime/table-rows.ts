@@ -13,7 +13,7 @@ export interface RowSink {
   /** Stands first behind the source: learns the order of its deliveries and how each left. */
   track<T>(): MonoTypeOperatorFunction<Delivery<T>>;
   /** Takes rows; each delivery goes on when its row is durable. */
-  write<R extends RowFor>(): MonoTypeOperatorFunction<Delivery<R>>;
+  write(): MonoTypeOperatorFunction<Delivery<RowFor>>;
 }
 
 /** Rows go to a function of your own, one by one; a delivery goes on when its call has answered, and fails when that fails. */

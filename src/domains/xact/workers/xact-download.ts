@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { defer, finalize, type Observable } from 'rxjs';
 import { inLanes, mapEach } from '../../../../operators/index.js';
 import { PenstockError } from '../../../diagnostics/index.js';
@@ -87,6 +88,7 @@ export function xactDownload(options: XactDownloadOptions): Observable<Settled> 
 function whileSubscribed<T>(make: (signal: AbortSignal) => Observable<T>): Observable<T> {
   return defer(() => {
     const left = new AbortController();
+    setMaxListeners(0, left.signal); // one for each download that is out
     return make(left.signal).pipe(finalize(() => left.abort()));
   });
 }

@@ -1,0 +1,32 @@
+import { InvalidArgumentError } from 'commander';
+import { parseDuration, parseSize } from '../config/quantities.js';
+
+/** Parsers of option values; what they refuse ends the program with usage. */
+
+export function wholeNumber(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It must be a whole number.');
+  return Number(text);
+}
+
+export function bytes(text: string): number {
+  const size = parseSize(text);
+  if (size === undefined || size <= 0) throw new InvalidArgumentError('It must be a size, such as 8MiB or 500kB.');
+  return size;
+}
+
+export function instant(text: string): Date {
+  const date = new Date(text);
+  if (Number.isNaN(date.getTime())) throw new InvalidArgumentError('It must be an instant, such as 2026-01-31T12:00:00Z.');
+  return date;
+}
+
+export function milliseconds(text: string): number {
+  const duration = parseDuration(text);
+  if (duration === undefined) throw new InvalidArgumentError('It must be a duration, such as 30s or 500ms.');
+  return duration;
+}
+
+/** An option that may be given more than once. */
+export function repeated(text: string, before: readonly string[]): readonly string[] {
+  return [...before, text];
+}
