@@ -300,7 +300,7 @@ function levelOf(text: string | undefined): (typeof LEVELS)[number] {
 type Builder = (shared: XactWorkerOptions, concurrency: number) => BuiltWorker;
 
 async function builderFor(name: XactWorker, wiring: Wiring): Promise<Builder> {
-  const { options, tables } = wiring;
+  const { options } = wiring;
   const { config, data, transport, metrics, env } = options;
   const { http, perDomain } = config;
   const domain = perDomain[XACT]!;

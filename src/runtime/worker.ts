@@ -96,7 +96,7 @@ class WorkerRun<T> {
     if (this.stopped) return;
     this.stopped = true;
     this.parts.signal?.removeEventListener('abort', this.onAbort);
-    for (const delivery of [...this.inFlight]) delivery.settle('released', 'the worker was stopped');
+    for (const delivery of this.inFlight) delivery.settle('released', 'the worker was stopped');
     for (const subscription of this.subscriptions) subscription.unsubscribe();
   }
 
