@@ -1,3 +1,5 @@
+export * from './check-pipeline.js';
+export * from './check-report.js';
 export * from './domains.js';
 export * from './environment.js';
 export * from './load-pipeline.js';

@@ -19,6 +19,8 @@ export const CODES = {
   PS1401: 'a condition is wrong',
   PS1402: 'a pattern is not linear-time syntax',
   PS2101: 'a rule matches everything',
+  PS2103: 'a topic is written and nobody reads it',
+  PS2104: 'a plugin writes to a topic that a worker reads',
   PS2107: 'a rule can never match',
   PS3001: 'the log cannot be reached',
   PS3002: 'the disk is full',
