@@ -37,6 +37,6 @@ export function exitCodeOf(error: unknown): number {
   if (error instanceof InvalidConfiguration) return EXIT.configuration;
   if (!(error instanceof PenstockError)) return EXIT.internal;
   if (/^PS1|^PS2|^PS3003|^PS3011/.test(error.code)) return EXIT.configuration;
-  if (/^PS3/.test(error.code)) return EXIT.unreachable;
+  if (error.code.startsWith('PS3')) return EXIT.unreachable;
   return error.code === 'PS7000' ? EXIT.internal : EXIT.findings;
 }

@@ -30,3 +30,10 @@ export function milliseconds(text: string): number {
 export function repeated(text: string, before: readonly string[]): readonly string[] {
   return [...before, text];
 }
+
+/** Milliseconds of `30s`, `500ms`; a bare number means seconds. */
+export function duration(text: string): number {
+  const milliseconds = parseDuration(text);
+  if (milliseconds === undefined) throw new InvalidArgumentError('It must be a duration, such as 30s or 500ms.');
+  return milliseconds;
+}

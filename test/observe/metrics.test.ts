@@ -147,7 +147,10 @@ describe('metrics', () => {
 
   it('describes every metric in the reference', () => {
     const reference = metricsReference();
-    for (const [name, { help }] of names) expect(reference).toContain(`| \`${name}\` |`), expect(reference).toContain(help);
+    for (const [name, { help }] of names) {
+      expect(reference).toContain(`| \`${name}\` |`);
+      expect(reference).toContain(help);
+    }
   });
 });
 

@@ -1,0 +1,22 @@
+import { wholeNumber } from '../parse-option.js';
+import type { Declare } from '../program.js';
+import type { CatFlags } from '../topics-command.js';
+
+export const declareTopics: Declare = (program, run) => {
+  const topics = program.command('topics').description('what the log holds');
+  const ls = topics.command('ls').description('topics, their partitions and how many records they hold');
+  ls.action(async () => {
+    await run(ls, async (shell) => (await import('../topics-command.js')).topicsLs(shell));
+  });
+  const cat = topics
+    .command('cat')
+    .description("a topic's records as JSON lines")
+    .argument('<topic>', 'its name')
+    .option('--partition <n>', 'only this partition', wholeNumber)
+    .option('--from <offset>', 'from this offset on', wholeNumber)
+    .option('--limit <n>', 'at most so many records', wholeNumber)
+    .option('--values', 'only the values, bytes as they are');
+  cat.action(async (topic: string, flags: CatFlags) => {
+    await run(cat, async (shell) => (await import('../topics-command.js')).topicsCat(shell, topic, flags));
+  });
+};

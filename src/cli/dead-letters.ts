@@ -1,0 +1,91 @@
+import { type DeadLetterFilter, type FoundDeadLetter, matchesFilter, readDeadLetter, replayRecord } from '../runtime/dead-letter.js';
+import { PenstockError } from '../diagnostics/index.js';
+import type { NewRecord, Position, Transport } from '../transport/transport.js';
+import type { CliDomain } from './domain.js';
+
+/** Where a dead letter lies in the dead-letter topic. */
+export interface Address {
+  readonly partition: number;
+  readonly offset: number;
+}
+
+/** A dead letter, and when it was sent again last. */
+export interface Letter extends FoundDeadLetter {
+  readonly replayedAt: string | undefined;
+}
+
+export const addressText = ({ partition, offset }: Address): string => `${partition}:${offset}`;
+
+/** `0:42`, or `xact.dlq@0:42`; none when it is neither. */
+export function parseAddress(text: string): Address | undefined {
+  const match = /^(?:[\w.-]+@)?(\d+):(\d+)$/.exec(text);
+  return match === null ? undefined : { partition: Number(match[1]), offset: Number(match[2]) };
+}
+
+/** The topic that remembers what was sent again. It has one record for each replay, written together with it. */
+export const replaysTopic = (domain: CliDomain): string => `${domain.deadLetters}.replays`;
+
+/** Which letters were sent again, by address, and when. */
+export async function replays(transport: Transport, domain: CliDomain): Promise<ReadonlyMap<string, string>> {
+  const found = new Map<string, string>();
+  const topic = replaysTopic(domain);
+  if (!(await transport.topics()).some(({ name }) => name === topic)) return found;
+  for (const { partition } of await transport.offsets(topic)) {
+    for await (const { key, timestamp } of transport.read(topic, partition)) {
+      if (key !== null) found.set(key.toString('utf8'), new Date(timestamp).toISOString());
+    }
+  }
+  return found;
+}
+
+export interface Unreadable extends Address {
+  readonly error: unknown;
+}
+
+/**
+ * The dead letters of a domain that a filter means, in order of position; with addresses, only those. Records that hold no envelope are told to
+ * `onUnreadable` and left out.
+ */
+export async function* deadLetters(
+  transport: Transport,
+  domain: CliDomain,
+  filter: DeadLetterFilter,
+  { addresses, onUnreadable }: { readonly addresses?: readonly Address[]; readonly onUnreadable: (record: Unreadable) => void },
+): AsyncGenerator<Letter> {
+  const topic = domain.deadLetters;
+  if (!(await transport.topics()).some(({ name }) => name === topic)) return;
+  const sent = await replays(transport, domain);
+  const wanted = addresses === undefined ? undefined : new Set(addresses.map(addressText));
+  for (const { partition, start } of await transport.offsets(topic)) {
+    const offsets = addresses?.filter((address) => address.partition === partition).map(({ offset }) => offset);
+    if (offsets?.length === 0) continue;
+    const from = Math.max(start, Math.min(...(offsets ?? [start])));
+    const until = offsets === undefined ? Number.POSITIVE_INFINITY : Math.max(...offsets);
+    for await (const record of transport.read(topic, partition, from)) {
+      if (record.offset > until) break;
+      if (wanted !== undefined && !wanted.has(addressText(record))) continue;
+      try {
+        const letter = readDeadLetter(record);
+        if (matchesFilter(letter.letter, filter)) yield { ...letter, replayedAt: sent.get(addressText(record)) };
+      } catch (error) {
+        if (!(error instanceof PenstockError)) throw error;
+        onUnreadable({ partition, offset: record.offset, error });
+      }
+    }
+  }
+}
+
+/** Sends letters again and remembers it, in one write: either both are durable or neither. */
+export async function replay(transport: Transport, domain: CliDomain, letters: readonly Letter[], now: Date): Promise<readonly Position[]> {
+  await transport.ensureTopics([{ name: replaysTopic(domain), partitions: 1 }]);
+  const records = letters.flatMap((letter): NewRecord[] => {
+    const record = replayRecord(letter);
+    const note = { partition: letter.partition, offset: letter.offset, to: record.topic, at: now.toISOString() };
+    return [
+      record,
+      { topic: replaysTopic(domain), partition: 0, key: addressText(letter), value: JSON.stringify(note), timestamp: now.getTime() },
+    ];
+  });
+  const positions = await transport.produce(records);
+  return positions.filter((_, index) => index % 2 === 0);
+}

@@ -1,0 +1,69 @@
+import { open } from 'node:fs/promises';
+import { createProgress } from '../observe/progress.js';
+import { openDataDirectory } from './data-directory.js';
+import { cliDomain } from './domain.js';
+import { EXIT, UsageError } from './exit-codes.js';
+import { ingest, type IngestCounts } from './ingest.js';
+import { openLog, topicSpec } from './open-log.js';
+import { loadSettings } from './settings.js';
+import type { Shell } from './shell.js';
+import { interruptible } from './signals.js';
+
+export interface IngestFlags {
+  readonly domain: string;
+  readonly maxRecord: number;
+}
+
+const STDIN = 0;
+
+export async function ingestCommand(shell: Shell, file: string, flags: IngestFlags): Promise<number> {
+  const domain = cliDomain(flags.domain);
+  const config = await loadSettings(shell);
+  const input = file === '-' ? undefined : await opened(file);
+  try {
+    const transport = await openLog(config, openDataDirectory(shell.data));
+    try {
+      await transport.ensureTopics([
+        topicSpec(config, domain.name, domain.raw, 'work'),
+        topicSpec(config, domain.name, domain.deadLetters, 'deadLetter'),
+      ]);
+      return await interruptible(async ({ signal, exitCode }) => {
+        let counts: IngestCounts = { read: 0, ingested: 0, dead_lettered: 0 };
+        const progress = createProgress({ stream: process.stderr, lines: () => [sentence(counts)] });
+        if (!shell.quiet) progress.start();
+        try {
+          counts = await ingest({
+            transport,
+            domain,
+            fd: input?.fd ?? STDIN,
+            file: file === '-' ? 'standard input' : file,
+            maxRecord: flags.maxRecord,
+            signal,
+            onProgress: (now) => (counts = now),
+          });
+        } finally {
+          if (!shell.quiet) progress.stop();
+        }
+        if (shell.json) shell.print(JSON.stringify(counts));
+        if (signal.aborted) shell.notice('interrupted: the lines counted are durable, the rest was not read');
+        return exitCode(EXIT.fine);
+      });
+    } finally {
+      await transport.close();
+    }
+  } finally {
+    await input?.close();
+  }
+}
+
+async function opened(file: string): ReturnType<typeof open> {
+  try {
+    return await open(file, 'r');
+  } catch (cause) {
+    throw new UsageError(`${file} cannot be read: ${(cause as Error).message}`);
+  }
+}
+
+function sentence({ read, ingested, dead_lettered }: IngestCounts): string {
+  return `ingest  read ${read}  ingested ${ingested}  dead-lettered ${dead_lettered}`;
+}

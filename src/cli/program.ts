@@ -1,0 +1,92 @@
+import { Command, CommanderError } from 'commander';
+import { declareCheck } from './commands/check.js';
+import { declareDlq } from './commands/dlq.js';
+import { declareHelp } from './commands/help.js';
+import { declareIngest } from './commands/ingest.js';
+import { declarePipe } from './commands/pipe.js';
+import { declareDev, declareRun } from './commands/run.js';
+import { declareSimulate } from './commands/simulate.js';
+import { declareTopics } from './commands/topics.js';
+import { EXIT, exitCodeOf } from './exit-codes.js';
+import { report } from './report.js';
+import { type Shell, shellOf } from './shell.js';
+import { version } from './version.js';
+
+/** A command's work; it resolves to the exit code. */
+export type Work = (shell: Shell) => Promise<number>;
+
+/** Lets a declared command run its work: the shell is opened, errors become exit codes, everything printed is written before the end. */
+export type Runner = (command: Command, work: Work) => Promise<void>;
+
+/** Adds a command to the program. What it needs is imported when it runs: `penstock --help` loads nothing. */
+export type Declare = (program: Command, run: Runner) => void;
+
+const COMMANDS: readonly Declare[] = [
+  declareDev,
+  declareRun,
+  declareIngest,
+  declarePipe,
+  declareSimulate,
+  declareTopics,
+  declareCheck,
+  declareDlq,
+  declareHelp,
+];
+
+/** The command line, and what its command answered. */
+export interface Program {
+  readonly command: Command;
+  exitCode(): number;
+}
+
+export function buildProgram(): Program {
+  let exitCode: number = EXIT.fine;
+  const program = new Command('penstock')
+    .description('stream routing with marble-tested plugins')
+    .option('-c, --config <file>', 'the pipeline file (default: config/pipeline.yaml)')
+    .option('--data <dir>', 'the data directory (default: .penstock)')
+    .option('-e, --env-file <file>', 'variables for the configuration; what the environment has wins')
+    .option('--json', 'results as JSON on standard output')
+    .option('--no-color', 'no colours')
+    .option('-q, --quiet', 'no notices')
+    .option('-v, --verbose', 'more of the log; twice for everything', (_, level: number) => level + 1, 0)
+    .version(version(), '--version', 'the version')
+    .helpOption('-h, --help', 'what there is to say')
+    .helpCommand(false)
+    .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
+    .showSuggestionAfterError()
+    .showHelpAfterError('(add --help for what there is)')
+    .exitOverride();
+
+  const run: Runner = async (command, work) => {
+    let shell: Shell | undefined;
+    try {
+      shell = shellOf(command);
+      exitCode = await work(shell);
+      await shell.out.flush();
+    } catch (error) {
+      if (isClosedPipe(error)) return;
+      exitCode = exitCodeOf(error);
+      report(error, shell);
+    }
+  };
+  for (const declare of COMMANDS) declare(program, run);
+  return { command: program, exitCode: () => exitCode };
+}
+
+/** Runs the command line; resolves to the exit code. */
+export async function runProgram(argv: readonly string[]): Promise<number> {
+  const program = buildProgram();
+  try {
+    await program.command.parseAsync(argv, { from: 'user' });
+    return program.exitCode();
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return error.exitCode === 0 || error.code === 'commander.helpDisplayed' ? EXIT.fine : EXIT.usage;
+  }
+}
+
+/** Whoever read our output wants no more of it (`| head`): that is their right. */
+function isClosedPipe(error: unknown): boolean {
+  return error instanceof Error && (error as NodeJS.ErrnoException).code === 'EPIPE';
+}

@@ -1,0 +1,46 @@
+import { existsSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { hasErrors, loadPipeline, type LoadedPipeline, type PipelineConfig } from '../config/index.js';
+import type { Catalogue } from '../plugin/definition.js';
+import { InvalidConfiguration } from './exit-codes.js';
+import type { Shell } from './shell.js';
+
+const USUAL = join('config', 'pipeline.yaml');
+
+/** The pipeline file: the one that was named, else the usual one of the working directory, else the one that ships. */
+export function configPath(shell: Pick<Shell, 'config'>): string {
+  if (shell.config !== undefined) return resolve(shell.config);
+  const here = resolve(USUAL);
+  return existsSync(here) ? here : join(packageRoot(), USUAL);
+}
+
+/** The folder of this package. */
+export function packageRoot(): string {
+  let folder = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(folder, 'package.json')) && dirname(folder) !== folder) folder = dirname(folder);
+  return folder;
+}
+
+/** The settings of the pipeline, for commands that run no plugins: what is wrong with plugins is not their business. */
+export async function loadSettings(shell: Shell): Promise<PipelineConfig> {
+  const { config, diagnostics } = await loadPipeline({ configPath: configPath(shell), env: shell.env, catalogue: {} });
+  if (config === undefined) throw new InvalidConfiguration(diagnostics);
+  return config;
+}
+
+/** The whole pipeline with its plugins. Throws `InvalidConfiguration` when anything of it has an error. */
+export async function loadWhole(
+  shell: Shell,
+  catalogue: Catalogue,
+  domains?: readonly string[],
+): Promise<LoadedPipeline & { readonly config: PipelineConfig }> {
+  const loaded = await loadPipeline({
+    configPath: configPath(shell),
+    env: shell.env,
+    catalogue,
+    ...(domains === undefined ? {} : { domains }),
+  });
+  if (loaded.config === undefined || hasErrors(loaded.diagnostics)) throw new InvalidConfiguration(loaded.diagnostics);
+  return { ...loaded, config: loaded.config };
+}
