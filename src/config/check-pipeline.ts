@@ -100,13 +100,17 @@ function member(value: unknown, key: string): unknown {
     : undefined;
 }
 
+/** What comes out of these has been in the pipeline before. */
+const RETRY_TOPIC = /\.retry\.\d+[a-z]+$/;
+
 /** Every topic that a worker writes has a reader; topics of plugins are read by others, and by no worker of ours. */
 function checkTopology(facts: DomainFacts, settings: DomainConfig, entries: readonly PluginEntry[], catalogue: Catalogue) {
   const workers = facts.workers(settings);
   const diagnostics: Diagnostic[] = [];
   const readers = new Map<string, string>();
   for (const worker of workers) for (const topic of worker.consumes) if (!readers.has(topic)) readers.set(topic, worker.name);
-  const written = new Set(workers.flatMap((worker) => worker.produces));
+  const givesBack = (consumes: readonly string[]) => consumes.length > 0 && consumes.every((topic) => RETRY_TOPIC.test(topic));
+  const written = new Set(workers.filter(({ consumes }) => !givesBack(consumes)).flatMap(({ produces }) => produces));
   for (const worker of workers)
     for (const topic of worker.produces)
       if (!readers.has(topic))
@@ -122,7 +126,7 @@ function checkTopology(facts: DomainFacts, settings: DomainConfig, entries: read
       diagnostics.push(finding('PS2104', 'warning', entry.at(['config', ...path]), message, 'publish to a topic of its own'));
     }
   }
-  const incoming = [...readers.keys()].filter((topic) => !written.has(topic) && !/\.retry\.\d/.test(topic));
+  const incoming = [...readers.keys()].filter((topic) => !written.has(topic) && !RETRY_TOPIC.test(topic));
   return { topology: { domain: facts.name, incoming, outgoing: [...outgoing].sort() }, diagnostics };
 }
 
