@@ -118,7 +118,7 @@ class Batching<T> extends Stage<Delivery<T>, Delivery<Batch<T>>> {
  *
  * ```marbles
  * in   -a-b-c----|
- * out  ---m----n-|
+ * out  ---m-----n|
  * ```
  *
  * Drawn with batches of two within four milliseconds: `m` is `a` and `b`, `n` is `c`. The batch settles its members; a member that was settled or

@@ -27,7 +27,10 @@ export interface Delivery<out T> {
   settle(outcome: Outcome, reason?: string): void;
   /** Hands the item to whoever opened the claim: a worker retries or dead-letters it, a bare pipe releases it. No door by itself; the first call counts. */
   fail(error: unknown): void;
-  /** Calls the listener once, when the claim has ended and its end is durable; at once if that has happened already. */
+  /**
+   * Calls the listener once, when the claim has ended and its end is durable; at once if that has happened already. Of several the last to listen
+   * hears it first: operators nearer to the end have done their book-keeping before a lane behind the source lets the next item go.
+   */
   whenSettled(listener: SettledListener): void;
   /** Puts something on the claim which its owner makes durable together with the outcome (a record, a mark). Nothing of it happens when the claim is released. */
   carry(item: unknown): void;
@@ -136,7 +139,7 @@ class Claim<T> implements Delivery<T> {
     this.listener = undefined;
     this.listeners = undefined;
     if (listeners === undefined) listener?.(durable, this.reason);
-    else callAll([listener!, ...listeners], durable, this.reason);
+    else callAll([listener!, ...listeners].reverse(), durable, this.reason);
   }
 }
 

@@ -108,9 +108,11 @@ class Lanes<T> extends Stage<Delivery<T>, Delivery<T>> {
  * behind this operator; other keys go on meanwhile.
  *
  * ```marbles
- * in         a-A-b---------|
- * out        a----A---b----|
+ * in   aAb-------|
+ * out  a-b-A-----|
  * ```
+ *
+ * Drawn with `a` and `A` of one key, `b` of another, and four milliseconds of work behind it.
  *
  * An item has left when its claim has ended and that is durable, however it ended: what fails or runs out of time frees its lane. A key is
  * remembered only while one of its items is in flight. When the source completes, those that wait go on in turn before this completes.

@@ -95,8 +95,8 @@ class Limiting<T> extends Stage<Delivery<T>, Delivery<T>> {
  * Lets items go on at a rate, first come, first served; what comes faster waits.
  *
  * ```marbles
- * in   abc--------------|
- * out  a---------b---------c
+ * in   abc--------------------|
+ * out  a---------b---------c--|
  * ```
  *
  * Drawn with 100 a second and a burst of one. An item goes on at once as long as the bucket has tokens. Those that

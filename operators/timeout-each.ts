@@ -100,11 +100,11 @@ class Timing<T> extends Stage<Delivery<T>, Delivery<T>> implements Lender<T> {
  *
  * ```marbles
  * in      -a-b-----------|
- * out     -a-b-----------|
+ * out     -a-------------|
  * failed  -----------b----
  * ```
  *
- * Drawn with eight milliseconds, and `b` never coming to an end. The item is taken back: those behind drop it when they are done with it, and its
+ * Drawn with eight milliseconds, before calls of which that for `b` never comes to an end. The item is taken back: those behind drop it when they are done with it, and its
  * lane (`inLanes`) is free. No timer is armed for a call: a sweep looks over those that are out, so a process that stood still is not taken for a slow call. This
  * completes when the source has and everything that went on has left.
  */

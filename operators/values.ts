@@ -37,6 +37,7 @@ class Taking<T> extends Stage<Delivery<T>, T> {
  *
  * ```marbles
  * in         -a-b-|
+ * out        -a-b-|
  * delivered  -a-b--
  * ```
  *

@@ -75,10 +75,11 @@ export class MarbleRun {
   begin(): void {
     this.time.install();
     const { from, until } = this.spec.listening;
+    // As in RxJS' own marbles, leaving comes before what the source does in the same millisecond.
+    if (Number.isFinite(until)) this.time.schedule(() => this.subscription.unsubscribe(), until, 'source');
     const source = this.source(this.spec.drawn.get('in'));
     if (from === 0) this.subscribe(source);
     else this.time.schedule(() => this.subscribe(source), from, 'source');
-    if (Number.isFinite(until)) this.time.schedule(() => this.subscription.unsubscribe(), until, 'source');
   }
 
   /** Plays what is due next; answers whether there may be more. */
