@@ -40,8 +40,10 @@ function offsetMinutes(zone: string | undefined): number | undefined {
 
 /** An instant in UTC, `2031-03-04T05:06:07Z`, with milliseconds or microseconds where it has them. */
 export function formatInstant(micros: number): string {
-  const ms = Math.floor(micros / 1000);
-  const fraction = micros - Math.floor(ms / 1000) * 1_000_000;
+  // Behind the year 2255 numbers no longer tell single microseconds apart.
+  const exact = Number.isSafeInteger(micros);
+  const ms = exact ? Math.floor(micros / 1000) : Math.round(micros / 1000);
+  const fraction = exact ? micros - Math.floor(ms / 1000) * 1_000_000 : (ms - Math.floor(ms / 1000) * 1000) * 1000;
   const whole = new Date(ms).toISOString().slice(0, 19);
   if (fraction === 0) return `${whole}Z`;
   const digits = String(fraction).padStart(6, '0');
