@@ -15,7 +15,11 @@ const xact: DomainFacts = {
     (Object.entries(WORKERS) as [XactWorker, WorkerTopics][]).map(([name, { produces }]) => ({
       name,
       consumes: consumedTopics(name, retryDelaysMs),
-      produces: [...produces.map(topicName), ...(name === 'xact-download' ? retryTopics(retryDelaysMs) : [])],
+      // Retries and the outbox are open to each worker.
+      produces: [
+        ...produces.map(topicName),
+        ...(name === 'xact-retry' ? [] : [...retryTopics(retryDelaysMs), topicName('xact.actions_outbox')]),
+      ],
     })),
 };
 
