@@ -49,7 +49,7 @@ function recordOf(context: Given<OpenContext>, withPayload: boolean): Record<str
   const { domain, stage, worker, event_id, event_type, project_id, retry_count, error, message } = context;
   const record: Record<string, unknown> = { domain, stage, event_id, event_type, project_id, retry_count };
   if (worker !== undefined) record['worker'] = worker;
-  if (error !== null && error !== undefined) record['error'] = error instanceof Error ? error.message : String(error);
+  if (error !== null && error !== undefined) record['error'] = error instanceof Error ? error.message : JSON.stringify(error);
   if (withPayload) record['payload'] = message;
   return record;
 }

@@ -16,12 +16,12 @@ import {
 const DEFAULT_MESSAGE = 'status {status} of {event_id}';
 
 const webhookTarget = z.union([
-  z.url({ protocol: /^https?$/ }).transform((url) => ({ url })),
+  z.url({ protocol: /^https?$/ }).transform((url) => ({ url, method: 'POST' as const, headers: {}, timeout: 30 })),
   z.strictObject({
     url: z.url({ protocol: /^https?$/ }).describe('Where the trigger goes.'),
     method: z.enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']).default('POST'),
     headers: z.record(z.string(), z.string()).default({}),
-    timeout: z.number().positive().optional().describe('Seconds.'),
+    timeout: z.number().positive().default(30).describe('Seconds.'),
   }),
 ]);
 
@@ -112,8 +112,8 @@ function actionsOf(found: Trigger, payload: Payload, plugin: string): readonly A
   const headers = { 'x-plugin-name': plugin, 'x-status': status, 'x-event-type': payload.event_type ?? '' };
   const actions: Action[] = (found.publish_to_topic ?? []).map((topic) => publish(topic, payload, { key: payload.event_id, headers }));
   if (found.webhook !== undefined) {
-    const { url, timeout, ...options } = { method: 'POST' as const, headers: {}, timeout: undefined, ...found.webhook };
-    actions.push(webhook(url, { ...options, body: payload, ...(timeout === undefined ? {} : { timeout }) }));
+    const { url, ...options } = found.webhook;
+    actions.push(webhook(url, { ...options, body: payload }));
   }
   if (found.log !== undefined)
     actions.push(log('level' in found.log ? found.log.level : 'info', filledIn(found.log.message, status, payload)));
@@ -129,5 +129,10 @@ function filledIn(text: string, status: string, payload: Payload): string {
     trace_id: payload.trace_id,
     assignment_id: payload.assignment_id,
   };
-  return text.replace(/\{(\w+)\}/g, (whole, name: string) => (name in values ? String(values[name] ?? '') : whole));
+  return text.replace(/\{(\w+)\}/g, (whole, name: string) => (Object.hasOwn(values, name) ? textOf(values[name]) : whole));
+}
+
+function textOf(value: unknown): string {
+  if (value === null || value === undefined) return '';
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }

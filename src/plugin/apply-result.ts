@@ -29,19 +29,17 @@ export function resultOf(answer: unknown): Result {
 }
 
 function translated({ success, actions, message, terminate_pipeline }: PluginResult): Result {
-  if (terminate_pipeline)
-    return filter(
-      reasonOf(message, actions),
-      actions.filter((action) => action.type !== 'filter'),
-    );
-  if (!success) return fail(new PenstockError('PS4001', message ?? 'the plugin did not succeed', { category: 'permanent' }), actions);
-  if (actions.length > 0) return act(actions);
+  // It is the flag that ends the pipeline here: a filter action alone does nothing in an answer of this form.
+  const effective = actions.filter((action) => action.type !== 'filter');
+  if (terminate_pipeline) return filter(reasonOf(message, actions), effective);
+  if (!success) return fail(new PenstockError('PS4001', message ?? 'the plugin did not succeed', { category: 'permanent' }), effective);
+  if (effective.length > 0) return act(effective);
   return message === null ? { kind: 'pass' } : skip(message);
 }
 
 function reasonOf(message: string | null, actions: readonly Action[]): string {
   const asked = actions.find((action) => action.type === 'filter');
-  return asked?.type === 'filter' ? asked.params.reason : (message ?? 'filtered');
+  return message ?? (asked?.type === 'filter' ? asked.params.reason : 'filtered');
 }
 
 /** Counts a result and makes of it the context for the plugins after. */
@@ -117,7 +115,7 @@ function withActions(plugin: PluginRuntime, start: PluginContext, actions: reado
   let context = start;
   const planned: PlannedAction[] = [...start.actions];
   actions.forEach((action, index) => {
-    if (action.type === 'add_header') context = context.withHeader(action.params.key, action.params.value);
+    if (action.type === 'add_header' && action.params.value !== '') context = context.withHeader(action.params.key, action.params.value);
     planned.push(
       new Planned(start, plugin.name, index, complete(action, context), modeOf(action, plugin.settings.mode), plugin.settings.required),
     );

@@ -223,7 +223,7 @@ function nameOf(value: unknown): string {
   if (value === null || value === undefined) return 'nothing';
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object') return 'a map';
-  return typeof value === 'string' ? `the text "${value}"` : `${typeof value} ${String(value)}`;
+  return typeof value === 'string' ? `the text "${value}"` : `${typeof value} ${JSON.stringify(value)}`;
 }
 
 function listHas(items: unknown, value: unknown): boolean {

@@ -57,9 +57,9 @@ export function messages<M = unknown>(): Reads<M> {
 
 interface LooseSpec extends Omit<AnySpec, 'make'> {
   readonly reads?: unknown;
-  create?(making: Making<unknown>): (context: Given<Context>) => unknown;
-  operator?(making: Making<unknown>): OperatorFunction<Given<Context>, unknown>;
-  deliveries?(making: Making<unknown>): OperatorFunction<Delivery<Context>, Delivery<Context>>;
+  readonly create?: (making: Making<unknown>) => (context: Given<Context>) => unknown;
+  readonly operator?: (making: Making<unknown>) => OperatorFunction<Given<Context>, unknown>;
+  readonly deliveries?: (making: Making<unknown>) => OperatorFunction<Delivery<Context>, Delivery<Context>>;
 }
 
 /** The config of a plugin that is called in code, with its defaults; a wrong one is thrown. */

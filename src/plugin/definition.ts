@@ -48,9 +48,9 @@ export interface Making<Config> {
   /** The plugin's name and version, as payloads carry them. */
   readonly plugin: { readonly name: string; readonly version: string };
   /** Runs the function once before the first context, within a time limit. */
-  onLoad(run: () => void | PromiseLike<void>): void;
+  readonly onLoad: (run: () => void | PromiseLike<void>) => void;
   /** Runs the function once after the last context, within a time limit. */
-  onUnload(run: () => void | PromiseLike<void>): void;
+  readonly onUnload: (run: () => void | PromiseLike<void>) => void;
 }
 
 export interface Effects<Config> {

@@ -144,7 +144,7 @@ function textOf(value: unknown): string {
 }
 
 function sizeOf(value: unknown): number {
-  if (typeof value === 'string') return [...value].length;
+  if (typeof value === 'string') return Array.from(value).length;
   if (Array.isArray(value)) return value.length;
   if (typeof value === 'object' && value !== null) return Object.keys(value).length;
   throw new Inapplicable(`${kindOf(value)} has no size`);

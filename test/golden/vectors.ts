@@ -43,7 +43,7 @@ function readFile(path: string, family: string): VectorFile {
         return;
       }
       const input = fields(vector.in);
-      const name = input['define_base'] ?? input['define_context'];
+      const name = input['define_base'] ?? ('define_context' in input ? String(input['context_id']) : undefined);
       if (typeof name === 'string') defined.set(name, input);
       else vectors.push(vector);
     });
