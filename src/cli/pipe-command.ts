@@ -2,7 +2,7 @@ import { open } from 'node:fs/promises';
 import { builtIns } from '../../plugins/index.js';
 import { hasErrors } from '../config/index.js';
 import { didYouMean } from '../diagnostics/index.js';
-import { contextOf, STAGE_SCHEMAS, XACT_STAGES, type XactStage } from '../domains/xact/stages.js';
+import { contextOf, XACT_STAGES, type XactStage } from '../domains/xact/stages.js';
 import { EVENT_TYPE_HEADER } from '../domains/xact/tasks.js';
 import { XACT } from '../domains/xact/topics.js';
 import { redactFields } from '../observe/redact-fields.js';
@@ -14,6 +14,7 @@ import { pipe, type PipeCounts } from './pipe.js';
 import { loadWhole } from './settings.js';
 import type { Shell } from './shell.js';
 import { interruptible } from './signals.js';
+import { XACT_STAGE_SPECS } from './xact-facts.js';
 
 export interface PipeFlags {
   readonly domain: string;
@@ -36,7 +37,7 @@ export async function pipeCommand(shell: Shell, flags: PipeFlags): Promise<numbe
     domain,
     entries: loaded.entries[domain] ?? [],
     catalogue: builtIns,
-    stages: XACT_STAGES.map((name) => ({ name, message: STAGE_SCHEMAS[name] })),
+    stages: XACT_STAGE_SPECS,
     log: (line) => tell(problems, line, shell),
     onStop: (plugin, error) => stopped.abort(new Error(`${plugin} failed and its on_error is stop`, { cause: error })),
   });
