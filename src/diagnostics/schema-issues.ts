@@ -60,7 +60,7 @@ export function fit<T>(
   for (;;) {
     const result = schema.safeParse(value);
     if (result.success) return { value: result.data, diagnostics: [] };
-    const issues = flatten(result.error.issues as readonly Issue[], value);
+    const issues = flatten(result.error.issues as readonly Issue[]);
     let mended = 0;
     for (const issue of issues) if (mend(issue, value, options)) mended++;
     if (mended === 0) return { value: undefined, diagnostics: issues.flatMap((issue) => describe(issue, value, schema, options)) };
@@ -90,11 +90,11 @@ function at(value: unknown, path: Path): unknown {
 }
 
 /** Issues of the best branch take the place of a choice of which no branch fits. */
-function flatten(issues: readonly Issue[], value: unknown, base: Path = []): Issue[] {
+function flatten(issues: readonly Issue[], base: Path = []): Issue[] {
   return issues.flatMap((issue) => {
     const path = [...base, ...issue.path];
     if (issue.code !== 'invalid_union' || issue.errors === undefined || issue.errors.length === 0) return [{ ...issue, path }];
-    const branches = issue.errors.map((branch) => flatten(branch, value, path));
+    const branches = issue.errors.map((branch) => flatten(branch, path));
     const rejectsWhole = (branch: readonly Issue[]) => branch.some((one) => one.code === 'invalid_type' && one.path.length === path.length);
     const fitting = branches.filter((branch) => !rejectsWhole(branch));
     if (fitting.length === 0) {
