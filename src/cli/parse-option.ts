@@ -20,20 +20,3 @@ export function instant(text: string): Date {
   return date;
 }
 
-export function milliseconds(text: string): number {
-  const duration = parseDuration(text);
-  if (duration === undefined) throw new InvalidArgumentError('It must be a duration, such as 30s or 500ms.');
-  return duration;
-}
-
-/** An option that may be given more than once. */
-export function repeated(text: string, before: readonly string[]): readonly string[] {
-  return [...before, text];
-}
-
-/** Milliseconds of `30s`, `500ms`; a bare number means seconds. */
-export function duration(text: string): number {
-  const milliseconds = parseDuration(text);
-  if (milliseconds === undefined) throw new InvalidArgumentError('It must be a duration, such as 30s or 500ms.');
-  return milliseconds;
-}
