@@ -47,6 +47,7 @@ describe('addresses that somebody else may make us reach', () => {
     for (const host of ['https://93.184.216.34/', 'https://[2606:2800:220:1::1]/', 'https://example.com/']) {
       expect(() => refusePrivateLiteral(new URL(host))).not.toThrow();
     }
+    expect(isPublicAddress('::ffff:93.184.216.34')).toBe(true);
     expect(isPublicAddress('not an address')).toBe(false);
     expect(literalAddress('example.com')).toBeUndefined();
     expect(literalAddress('[::1]')).toBe('::1');

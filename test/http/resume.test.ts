@@ -174,7 +174,7 @@ describe('openPart', () => {
   it('a part that another process began anew is not taken for this one', async () => {
     const directory = await scratch();
     const first = await openPart(directory, 'm', 'a');
-    await first.append(Buffer.from('first'));
+    await first.append(Buffer.from('before'));
     const second = await openPart(directory, 'm', 'a');
     await second.append(Buffer.from('second'));
     expect(await rejection(first.finish())).toMatchObject({ code: 'PS4104', category: 'transient' });

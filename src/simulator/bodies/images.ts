@@ -48,7 +48,7 @@ function scan(random: Random, blocks: number): Buffer {
   };
   let level = 0;
   for (let block = 0; block < blocks; block += 1) {
-    const wanted = Math.max(-120, Math.min(120, level + random.int(-25, 25)));
+    const wanted = Math.max(-120, Math.min(120, level + random.int(-127, 127)));
     const difference = wanted - level;
     const magnitude = Math.abs(difference);
     const bits = magnitude === 0 ? 0 : 32 - Math.clz32(magnitude);
