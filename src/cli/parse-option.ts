@@ -19,4 +19,3 @@ export function instant(text: string): Date {
   if (Number.isNaN(date.getTime())) throw new InvalidArgumentError('It must be an instant, such as 2026-01-31T12:00:00Z.');
   return date;
 }
-
