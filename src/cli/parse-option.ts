@@ -19,3 +19,10 @@ export function instant(text: string): Date {
   if (Number.isNaN(date.getTime())) throw new InvalidArgumentError('It must be an instant, such as 2026-01-31T12:00:00Z.');
   return date;
 }
+
+/** Milliseconds. */
+export function duration(text: string): number {
+  const milliseconds = parseDuration(text);
+  if (milliseconds === undefined) throw new InvalidArgumentError('It must be a duration, such as 30s or 500ms.');
+  return milliseconds;
+}
