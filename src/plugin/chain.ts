@@ -3,7 +3,7 @@ import type { Delivery } from '../../operators/index.js';
 import type { Context } from './context.js';
 import { FUSED, type PluginOperator } from './definition.js';
 import { lawfully } from './lawful.js';
-import type { Passed } from './passed.js';
+import type { Passed, PluginCounts } from './passed.js';
 import type { PluginRuntime } from './runtime.js';
 import { type ChainOptions, runPlugins } from './stage-run.js';
 import { tagEffects } from './effects.js';
@@ -14,6 +14,19 @@ import { tagEffects } from './effects.js';
  */
 export function chain<C extends Context>(...plugins: readonly PluginOperator<C>[]): PluginOperator<C> {
   return fused(plugins.flatMap((plugin) => plugin[FUSED])) as PluginOperator<C>;
+}
+
+/** The same, with what the chain waits on and whom it tells. */
+export function chainWith<C extends Context>(options: ChainOptions, ...plugins: readonly PluginOperator<C>[]): PluginOperator<C> {
+  return fused(
+    plugins.flatMap((plugin) => plugin[FUSED]),
+    options,
+  ) as PluginOperator<C>;
+}
+
+/** The verdicts of each plugin of an operator so far, by name. */
+export function countsOf(plugin: PluginOperator<never>): PluginCounts {
+  return Object.fromEntries(plugin[FUSED].map((runtime) => [runtime.name, runtime.counts()]));
 }
 
 /** Plugins that are made, as one operator that knows what it is made of. */

@@ -3,7 +3,7 @@ export type * from './action.js';
 export * from './actions.js';
 export { assemble, type AssembleOptions, type Assembled, type StageSpec } from './assemble.js';
 export type { ChainLine } from './bounded-log.js';
-export { chain } from './chain.js';
+export { chain, chainWith, countsOf } from './chain.js';
 export { Plugin, PluginResult, RoutingPlugin, type SendToTopic } from './class-plugin.js';
 export type * from './context.js';
 export { contexts, type ContextsOptions } from './contexts.js';
