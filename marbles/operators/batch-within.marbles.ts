@@ -19,7 +19,7 @@ describe('batchWithin', () => {
       { ...meaning, ignore: ['delivered'] },
     ));
 
-  it('A15: delivers each of its items when the batch is delivered', () =>
+  it('delivers each of its items when the batch is delivered', () =>
     marbles((source) => source.pipe(twos, values), { in: 'ab----|', out: '-m----|', delivered: '-(ab)' }, meaning));
   it('B8: passes a single item on when its time is over, although more are allowed', () =>
     marbles((source) => source.pipe(twos, values), { in: 'a-', out: '----o' }, meaning));
@@ -59,7 +59,7 @@ describe('batchWithin', () => {
       { in: 'ab----|', failed: '-(ab)' },
       { sink: (batch) => batch.fail(new Error('no table')), ignore: ['out'], reasons: { a: 'no table' } },
     ));
-  it('A24: one of its items can fail alone, and the others are delivered', () =>
+  it('one of its items can fail alone, and the others are delivered', () =>
     marbles(
       twos,
       { in: 'ab---|', failed: '-a', delivered: '-b' },

@@ -23,7 +23,7 @@ describe('dedupe', () => {
   it('hands an error of the source on', () => marbles(once(8), { in: 'a#', out: 'a#' }));
   it('forgets a key at the end of its window, to the millisecond', () => marbles(once(3), { in: 'a--a|', out: 'a--a|' }));
   it('remembers it up to there', () => marbles(once(3), { in: 'a-a|', out: 'a--|', filtered: '--a' }));
-  it('A5: lets pass again what was released, filtered or dead-lettered behind it', () =>
+  it('A25: what was released behind it is not taken for a duplicate when it comes again', () =>
     marbles(once(8), { in: 'a-a|', out: 'a-a|', released: 'a-a' }, { sink: (delivery) => delivery.settle('released') }));
   it('lets pass again what was filtered behind it', () =>
     marbles(
@@ -40,7 +40,7 @@ describe('dedupe', () => {
       { in: 'aa--|', out: 'aa--|' },
       { sink: (delivery: Delivery<unknown>) => setTimeout(() => delivery.settle('delivered'), 2), ignore: ['delivered'] },
     ));
-  it('A6: behind lanes with the same key the second waits for the first and is filtered', () =>
+  it('behind lanes with the same key the second waits for the first and is filtered', () =>
     marbles(
       (source) => source.pipe(inLanes({ key: (value: string) => value }), once(8)),
       { in: 'aa--|', out: 'a---|', filtered: '--a' },

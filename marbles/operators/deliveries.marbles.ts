@@ -47,7 +47,7 @@ describe('deliveries', () => {
     expect(left).toEqual(['a released', 'b released']);
   });
 
-  it('A1: lets the last actions finish when the source has completed', async () => {
+  it('lets the last actions finish when the source has completed', async () => {
     const left: string[] = [];
     await marbles(
       (source) =>
