@@ -20,7 +20,7 @@ function first(rules: readonly Rule[], text: string): Category {
 const BY_NAME: readonly Rule[] = [
   [/^CircuitOpenError$/, 'circuit_open'],
   [/^(?:Auth|Authentication|TokenExpired|InvalidToken|Unauthorized)Error$/, 'auth'],
-  [/^(?:Permanent|Validation|NotFound|Forbidden|Configuration|Schema|InvalidRequest|BadRequest)Error$/, 'permanent'],
+  [/^(?:Permanent|Validation|NotFound|Forbidden|Configuration|Schema|KustoQuery|InvalidRequest|BadRequest)Error$/, 'permanent'],
   [/^(?:Transient|Timeout|Connection|Network|Throttling|RateLimit|ServiceUnavailable|Kusto|OneLake|DeltaTable|Storage)Error$/, 'transient'],
 ];
 

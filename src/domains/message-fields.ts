@@ -37,7 +37,7 @@ export const resultStatus = z.enum(['completed', 'failed', 'failed_permanent']);
 export function readJson(bytes: Uint8Array): unknown {
   let text: string;
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch (cause) {
     throw new PenstockError('PS4101', 'the message is not UTF-8', { category: 'permanent', cause });
   }

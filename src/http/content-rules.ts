@@ -87,13 +87,13 @@ const NAME_PARAMETERS = ['filename', 'file', 'name'];
 export function extensionOf(nameOrUrl: string): string | undefined {
   const [, path = '', query = ''] = /^(?:[a-z][a-z0-9+.-]*:)?(?:\/\/[^/?#]*)?([^?#]*)(?:\?([^#]*))?/i.exec(nameOrUrl) ?? [];
   const ofPath = behindLastDot(path);
-  if (ofPath !== undefined && !ofPath.includes('/')) return ofPath;
+  if (ofPath !== undefined) return ofPath;
   const parameters = new URLSearchParams(query);
   for (const name of NAME_PARAMETERS) {
     const extension = behindLastDot(parameters.get(name) ?? '');
     if (extension !== undefined) return extension;
   }
-  return ofPath;
+  return undefined;
 }
 
 function behindLastDot(name: string): string | undefined {

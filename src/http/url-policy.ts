@@ -97,7 +97,7 @@ export function validateUrl(text: string, policy: UrlPolicy = {}): UrlVerdict {
   if (BLOCKED_HOSTS.has(host)) return refused('blocked_host');
   const address = literalAddress(host);
   if (address !== undefined && !isPublicAddress(address)) return refused('private_ip');
-  return allowedHostsOf(policy).includes(host) ? ACCEPTED : refused('not_in_allow_list');
+  return allowedHostsOf(policy).includes(address ?? host) ? ACCEPTED : refused('not_in_allow_list');
 }
 
 /** The authority and the path as they are written, before the parser makes them plain. */

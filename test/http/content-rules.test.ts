@@ -63,7 +63,7 @@ describe('which files are taken in', () => {
 
   it('E8: the extension may stand in the query', () => {
     expect(extensionOf('https://files.example.com/download?filename=a.PDF')).toBe('pdf');
-    expect(extensionOf('https://files.example.com/v1.0/download?file=r.pdf')).toBe('pdf');
+    expect(extensionOf('https://files.example.com/download?file=&name=r.pdf')).toBe('pdf');
     expect(extensionOf('https://files.example.com/a.esx?filename=b.exe')).toBe('esx');
     expect(judgeFile('https://files.example.com/download', undefined)).toMatchObject({ accepted: false, reason: 'no_extension' });
   });
