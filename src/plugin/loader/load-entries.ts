@@ -4,6 +4,7 @@ import { finding } from '../../config/findings.js';
 import type { Diagnostic, Place } from '../../diagnostics/index.js';
 import type { Catalogue } from '../definition.js';
 import type { PluginEntry } from '../entry.js';
+import { entrySchema } from './entry-schema.js';
 import type { RawEntry } from './raw-entries.js';
 import { type ReadEntry, readEntry } from './read-entry.js';
 
@@ -48,6 +49,7 @@ export interface LoadedEntries {
 /** Reads the entries of all places and tells apart which domain each runs in. */
 export async function loadEntries(options: LoadEntriesOptions): Promise<LoadedEntries> {
   const { sources, running, ...rest } = options;
+  const schema = entrySchema(options.domains);
   const entries: Record<string, PluginEntry[]> = Object.fromEntries(running.map((domain) => [domain, []]));
   const setAside: SetAside[] = [];
   const diagnostics: Diagnostic[] = [];
@@ -55,7 +57,7 @@ export async function loadEntries(options: LoadEntriesOptions): Promise<LoadedEn
   const used: { name: string; fallback: boolean }[] = [];
   for (const { entries: raws, scope, enabled } of sources) {
     for (const raw of raws) {
-      const read = await readEntry(raw, { ...rest, scope, running, enabled });
+      const read = await readEntry(raw, { ...rest, schema, scope, running, enabled });
       diagnostics.push(...read.diagnostics);
       used.push(...read.used);
       unresolved.push(...read.unresolved);

@@ -2,11 +2,11 @@ import { type DomainShape, DOMAINS } from '../../config/domains.js';
 import type { Environment } from '../../config/environment.js';
 import { finding, missingVariable } from '../../config/findings.js';
 import type { MissingVariable } from '../../config/yaml-file.js';
-import { didYouMean, type Diagnostic, fit, type Path, type Place } from '../../diagnostics/index.js';
+import { didYouMean, type Diagnostic, fit, type Path, type Place, type Schema } from '../../diagnostics/index.js';
 import type { Catalogue, Pluggable } from '../definition.js';
 import type { PluginEntry } from '../entry.js';
 import { catalogueKey, catalogueNames, catalogueSize, domainsOf, ownName } from './catalogue.js';
-import { entrySchema, taskTriggerSchema, type WrittenEntry } from './entry-schema.js';
+import { taskTriggerSchema, type WrittenEntry } from './entry-schema.js';
 import type { RawEntry } from './raw-entries.js';
 import { importPlugin, withAlias } from './resolve-module.js';
 
@@ -19,6 +19,8 @@ export interface ReadEntryOptions {
   readonly scope: string;
   /** The domains that run here. */
   readonly running: readonly string[];
+  /** The schema of an entry, made once for all. */
+  readonly schema: Schema<WrittenEntry>;
   /** Whether plugins are enabled at all in this place. */
   readonly enabled: boolean;
   readonly domains?: readonly DomainShape[];
@@ -52,7 +54,7 @@ export async function readEntry(raw: RawEntry, options: ReadEntryOptions): Promi
     };
   }
   const reading = yaml.read(options.env, base);
-  const fitted = fit<WrittenEntry>(raw.form === 'entry' ? entrySchema(shapes) : legacyEntry, reading.value, {
+  const fitted = fit<WrittenEntry>(raw.form === 'entry' ? options.schema : legacyEntry, reading.value, {
     locate: (path, part) => yaml.place([...base, ...path], part),
     textOf: (path) => reading.textOf(path),
     title: raw.form === 'entry' ? 'a plugin entry' : 'a task trigger',
