@@ -5,6 +5,8 @@ import { hasBit, type ColumnBatch, type ColumnData } from './columns.js';
 const COLUMNS = 32;
 /** Bounds of text are cut to so many characters. */
 const CHARACTERS = 32;
+/** From here on the next whole millisecond would be another year. The protocol lets readers expect bounds that are cut to milliseconds. */
+const LAST_MICRO = 253_402_300_799_999_000n;
 const LAST_CHARACTER = '\u{10FFFF}';
 
 interface Bounds {
@@ -34,7 +36,7 @@ export function statisticsOf(batch: ColumnBatch): string {
 function boundsOf(column: ColumnData, rows: number): Bounds {
   switch (column.type) {
     case 'boolean':
-      return {};
+      return booleanBounds(column, rows);
     case 'text':
       return textBounds(column, rows);
     case 'double':
@@ -45,7 +47,10 @@ function boundsOf(column: ColumnData, rows: number): Bounds {
     }
     case 'timestamp': {
       const [min, max] = wholeBounds(column, rows, column.values as BigInt64Array);
-      return { min: quoted(instantText(wholeMilliseconds(min))), max: quoted(instantText(wholeMilliseconds(max + 999n))) };
+      return {
+        min: quoted(instantText(wholeMilliseconds(min))),
+        max: quoted(instantText(wholeMilliseconds(max < LAST_MICRO ? max + 999n : max))),
+      };
     }
     case 'date': {
       const [min, max] = wholeBounds(column, rows, column.values as Int32Array);
@@ -58,7 +63,7 @@ function quoted(text: string): string {
   return JSON.stringify(text);
 }
 
-/** Bounds of instants are whole milliseconds: the lower one goes down, the upper one up. */
+/** Bounds of instants are whole milliseconds: the lower one goes down, the upper one up, but not into the year 10000, which has no text. */
 function wholeMilliseconds(micros: bigint): bigint {
   return micros - (((micros % 1000n) + 1000n) % 1000n);
 }
@@ -73,6 +78,14 @@ function wholeBounds<T extends bigint | number>(column: ColumnData, rows: number
     if (max === undefined || value > max) max = value;
   }
   return [min!, max!];
+}
+
+function booleanBounds(column: ColumnData, rows: number): Bounds {
+  const seen = new Set<boolean>();
+  for (let row = 0; row < rows; row += 1) {
+    if (column.valid === undefined || hasBit(column.valid, row)) seen.add(hasBit(column.values as Uint8Array, row));
+  }
+  return { min: String(!seen.has(false)), max: String(seen.has(true)) };
 }
 
 /** JSON has no infinities, and a NaN is above and below nothing: such a bound is left out. */
