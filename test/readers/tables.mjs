@@ -9,7 +9,7 @@ const column = (name, type) => ({ name, type, about: `The ${name}.` });
 const schema = (name, columns, rest = {}) => ({
   name,
   about: 'For the readers.',
-  columns: Object.entries(columns).map(([column_, type]) => column(column_, type)),
+  columns: Object.entries(columns).map(([each, type]) => column(each, type)),
   partitionBy: [],
   mode: 'append',
   key: [],
@@ -286,9 +286,10 @@ async function compare() {
 }
 
 function differences(columns, rows, read) {
-  if ([...columns].sort().join() !== [...read.columns].sort().join()) return `columns ${read.columns.join()}`;
+  if (columns.length !== read.columns.length || columns.some((each) => !read.columns.includes(each)))
+    return `columns ${read.columns.join()}`;
   if (rows.length !== read.rows.length) return `has ${String(read.rows.length)} rows`;
-  const at = columns.map((column_) => read.columns.indexOf(column_));
+  const at = columns.map((each) => read.columns.indexOf(each));
   const seen = read.rows.map((row) => JSON.stringify(at.map((place) => row[place]))).sort();
   const wrong = seen.findIndex((row, i) => row !== rows[i]);
   return wrong < 0 ? undefined : `expected ${rows[wrong].slice(0, 300)}, read ${seen[wrong].slice(0, 300)}`;
