@@ -103,7 +103,7 @@ export class Feed implements CommitJob {
   claimSettled(claim: OpenClaim, ending: Ending, confirm: (outcome: Outcome) => void): void {
     this.claims.delete(claim);
     const { seq, bytes } = claim;
-    if (ending.outcome === 'released' || this.over) {
+    if (ending.outcome === 'released') {
       this.giveBack(claim, confirm);
       return;
     }

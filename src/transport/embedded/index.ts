@@ -25,6 +25,9 @@ export interface EmbeddedOptions {
 /**
  * Opens the durable log of one machine; several processes may have it open. Rejects with PS3001 when the directory cannot be used, with PS3003 when
  * another version wrote it. What it acknowledges survives `kill -9`; a full disk stops intake until there is room.
+ *
+ * One process writes at a time. A process that is stopped, or hangs in a synchronous loop, in the middle of a commit holds the others' commits up
+ * until it goes on or is killed; they lose nothing meanwhile.
  */
 export async function openEmbedded(options: EmbeddedOptions): Promise<Transport> {
   const { directory, defaultPartitions = 1, leaseMs = 10_000, pollMs = 25, releaseMs = 1000, handoverMs = 3000, retryMs = 250 } = options;
