@@ -71,7 +71,7 @@ export function faulty(fault: EventFault, drawn: Drawn, random: Random, earlier:
     case 'hostile_name':
       return lineOf(hostile(random, drawn));
     case 'refused_host':
-      return lineOf(withLinks(drawn, [refusedLink(random)]));
+      return lineOf(withLinks(drawn, [refusedLink(random, drawn)]));
     case 'expired_link':
       return lineOf(withLinks(drawn, [expiredLink(random, drawn)]));
     case 'same_name':
@@ -149,7 +149,7 @@ function hostile(random: Random, drawn: Drawn): RawEvent {
     'CON.pdf',
     'right\u202efdp.esx',
   ]);
-  const url = link(random, { folder: drawn.claim.assignmentId, name, signedAt: new Date(0) });
+  const url = link(random, { folder: drawn.claim.assignmentId, name, signedAt: drawn.at });
   // Some clients leave names as they are instead of encoding them.
   return withLinks(drawn, [random.chance(0.5) && name.length < 100 ? url.replace(encodeURIComponent(name), name) : url]);
 }
@@ -162,8 +162,8 @@ function withLinks({ event }: Drawn, links: readonly string[]): RawEvent {
   return { ...event, data: { ...event.data, attachments: [...(event.data.attachments ?? []), ...links].slice(-3) } };
 }
 
-function refusedLink(random: Random): string {
-  const parts = { folder: 'refused', name: 'report.pdf', signedAt: new Date(0) };
+function refusedLink(random: Random, { at }: Drawn): string {
+  const parts = { folder: 'refused', name: 'report.pdf', signedAt: at };
   const origin = random.pick([
     'https://files.elsewhere.example',
     'http://files.simulator.penstock.example',
@@ -189,7 +189,6 @@ function expiredLink(random: Random, { claim }: Drawn): string {
 
 function sameName(random: Random, drawn: Drawn): RawEvent {
   const name = attachmentName(random, 'pdf', 1);
-  const signedAt = new Date(Date.UTC(2026, 0, 5));
-  const twins = [0, 1].map(() => link(random, { folder: drawn.claim.assignmentId, name, signedAt }));
+  const twins = [0, 1].map(() => link(random, { folder: drawn.claim.assignmentId, name, signedAt: drawn.at }));
   return withLinks(drawn, twins);
 }

@@ -39,6 +39,8 @@ export interface EventsOptions {
 export interface Drawn {
   readonly event: RawEvent;
   readonly claim: Claim;
+  /** When it happened, and its links were signed. */
+  readonly at: Date;
 }
 
 /** Draws events one after the other, a few seconds apart in their own time, which starts where it is told and never reads a clock. */
@@ -65,7 +67,7 @@ export function eventBook({ random, startAt, attachments }: EventsOptions): () =
           : { attachments: names.map((name) => link(random, { folder: claim.assignmentId, name, signedAt: at })) }),
       },
     };
-    return { event, claim };
+    return { event, claim, at };
   };
 }
 

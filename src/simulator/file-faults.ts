@@ -63,7 +63,8 @@ export function misfortune(seed: number | string, token: string, attempt: number
     left -= share;
     return left < 0;
   })?.[0];
-  const lasts = Number(random.weighted({ 1: 60, 2: 28, 1000: 12 }));
+  // An attempt or two, or more than anybody makes.
+  const lasts = Number(random.weighted({ 1: 45, 2: 30, 1000: 25 }));
   const over = (drawn === 'unavailable' && attempt >= lasts) || (drawn === 'cut' && attempt >= Math.min(lasts, 2));
   return { fault: over ? undefined : drawn, plainType };
 }
