@@ -52,12 +52,18 @@ function envLine({ variables, diagnostics }: CheckedPipeline): string {
   const byDefault = variables.filter(({ fallback }) => fallback);
   const parts = [
     `${variables.length - byDefault.length} set`,
-    ...(byDefault.length > 0 ? [`${byDefault.length} by default (${byDefault.map(({ name }) => name).join(', ')})`] : []),
+    ...(byDefault.length > 0 ? [`${byDefault.length} by default (${few(byDefault)})`] : []),
     ...(missing > 0 ? [`${missing} missing`] : []),
   ];
   return variables.length + missing === 0
     ? 'no variables used'
     : `${count(variables.length + missing, 'variable')} used: ${parts.join(', ')}`;
+}
+
+/** Some names, and a sign that there are more. */
+function few(variables: readonly { readonly name: string }[]): string {
+  const names = variables.slice(0, 3).map(({ name }) => name);
+  return [...names, ...(variables.length > 3 ? ['…'] : [])].join(', ');
 }
 
 function topologyLine({ topology }: CheckedPipeline): string {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { DOMAINS, type DomainShape, type WorkerShape } from './domains.js';
 import { LOG_LEVELS } from './pipeline-config.js';
 import { duration, parseDuration, size } from './quantities.js';
-import { count, textList } from './written.js';
+import { addressAndPort, count, textList } from './written.js';
 
 const MOST = 1_000_000_000;
 
@@ -137,7 +137,7 @@ export function pipelineSchema(domains: readonly DomainShape[] = DOMAINS) {
             'Hosts that files may come from, exactly as written; takes the place of the built-in list. Empty means the built-in list.',
           ),
         resolve: z
-          .record(z.string(), z.string())
+          .record(z.string(), addressAndPort())
           .default({})
           .describe('`host: address:port` for simulators: these hosts are reached there, over plain HTTP. Refused in production.'),
         max_bytes: size().prefault('1GiB').describe('The largest file.'),

@@ -171,23 +171,6 @@ function readHttp(
 ): { readonly http: HttpConfig; readonly refused: readonly Diagnostic[] } {
   const written = value.http;
   const refused: Diagnostic[] = [];
-  const resolved: Record<string, { address: string; port: number }> = {};
-  for (const [host, target] of Object.entries(written.resolve)) {
-    const match = /^(\[[\da-fA-F:.]+\]|[\w.-]+):(\d{1,5})$/.exec(target.trim());
-    const port = Number(match?.[2]);
-    if (match === null || port < 1 || port > 65_535) {
-      const place = yaml.place(['http', 'resolve', host]);
-      refused.push(
-        finding(
-          'PS1105',
-          'error',
-          place,
-          `${host} must be an address and a port, this is ${JSON.stringify(target)}`,
-          'write 127.0.0.1:4171',
-        ),
-      );
-    } else resolved[host.toLowerCase()] = { address: match[1]!.replace(/^\[|\]$/g, ''), port };
-  }
   const switches = [
     ...(Object.keys(written.resolve).length > 0 ? (['resolve'] as const) : []),
     ...(written.allow_localhost ? (['allow_localhost'] as const) : []),
@@ -202,7 +185,7 @@ function readHttp(
     refused,
     http: {
       allowedHosts: allowedHosts?.map((host) => host.toLowerCase()),
-      resolve: resolved,
+      resolve: Object.fromEntries(Object.entries(written.resolve).map(([host, target]) => [host.toLowerCase(), target])),
       maxBytes: written.max_bytes,
       idleTimeoutMs: written.idle_timeout,
       minBytesPerSecond: written.min_bytes_per_second,

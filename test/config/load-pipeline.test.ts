@@ -148,6 +148,11 @@ drain_timeout: 5
     },
   );
 
+  it.each(['foo', 'a.b', '127.0.0.1:0', '127.0.0.1:70000', 'http://a:1', ':80'])('%s is no address with a port', async (target) => {
+    const { diagnostics } = await load({ 'pipeline.yaml': `http: { resolve: { a.example: "${target}" } }\nfoo: 1\n` });
+    expect(diagnostics.map(({ code, line, column }) => `${line}:${column} ${code}`)).toEqual(['1:31 PS1105', '2:1 PS1103']);
+  });
+
   it('says where a file was looked for, and needs none that is switched off', async () => {
     const loaded = await load({ 'conf/pipeline.yaml': XACT }, {}, 'conf/pipeline.yaml');
     expect(printed(loaded)).toBe(
