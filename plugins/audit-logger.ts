@@ -1,4 +1,4 @@
-import { act, definePlugin, type Given, log, messages, type OpenContext, publish, topic, webhook, z } from '../src/plugin/index.js';
+import { act, defineOpenPlugin, type Given, log, messages, type OpenContext, publish, topic, webhook, z } from '../src/plugin/index.js';
 
 const config = z
   .strictObject({
@@ -17,7 +17,7 @@ const config = z
 type Config = z.output<typeof config>;
 
 /** Keeps a record of everything that comes by. */
-export const auditLogger = definePlugin({
+export const auditLogger = defineOpenPlugin({
   name: 'audit_logger',
   version: '1.0.0',
   summary: 'Writes a record of each event to the log, a topic or a webhook.',

@@ -1,7 +1,7 @@
-import { act, definePlugin, messages, metric, PluginContext } from '../src/plugin/index.js';
+import { act, defineOpenPlugin, messages, metric, PluginContext } from '../src/plugin/index.js';
 
 /** Counts what comes by. */
-export const customMetrics = definePlugin({
+export const customMetrics = defineOpenPlugin({
   name: 'custom_metrics',
   version: '1.0.0',
   summary: 'Counts events by domain, stage and event type, and the tasks of ClaimX.',

@@ -1,4 +1,4 @@
-import { type Context, definePlugin, filter, messages, z } from '../src/plugin/index.js';
+import { type Context, defineOpenPlugin, filter, messages, z } from '../src/plugin/index.js';
 import { compilePattern, isFault, type Pattern } from '../src/plugin/pattern.js';
 
 const pattern = z
@@ -22,7 +22,7 @@ const config = z
 type Config = z.output<typeof config>;
 
 /** Filters contexts by their event type. */
-export const eventFilter = definePlugin({
+export const eventFilter = defineOpenPlugin({
   name: 'event_filter',
   version: '1.0.0',
   summary: 'Filters events whose type matches a pattern, or all others.',

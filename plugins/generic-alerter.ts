@@ -1,7 +1,7 @@
-import { act, definePlugin, messages, publish, type Routable, skip, topics, z } from '../src/plugin/index.js';
+import { act, defineOpenPlugin, messages, publish, type Routable, skip, topics, z } from '../src/plugin/index.js';
 
 /** Tells somebody of messages with a certain status, whatever their domain. */
-export const genericAlerter = definePlugin({
+export const genericAlerter = defineOpenPlugin({
   name: 'generic_alerter',
   version: '1.0.0',
   summary: 'Publishes an alert for each message whose status is in a list.',

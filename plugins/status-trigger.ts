@@ -1,7 +1,7 @@
 import {
   type Action,
   act,
-  definePlugin,
+  defineOpenPlugin,
   type Given,
   log,
   messages,
@@ -47,7 +47,7 @@ const config = z.strictObject({
 });
 
 /** Acts when a claim reaches a certain status. */
-export const statusTrigger = definePlugin({
+export const statusTrigger = defineOpenPlugin({
   name: 'status_trigger',
   version: '1.0.0',
   summary: 'Publishes, calls or logs when an event has a certain status subtype.',

@@ -1,7 +1,7 @@
-import { act, definePlugin, type Given, messages, type OpenContext, PluginContext, skip, webhook, z } from '../src/plugin/index.js';
+import { act, defineOpenPlugin, type Given, messages, type OpenContext, PluginContext, skip, webhook, z } from '../src/plugin/index.js';
 
 /** Tells another system of each event that was enriched. */
-export const webhookNotification = definePlugin({
+export const webhookNotification = defineOpenPlugin({
   name: 'webhook_notification',
   version: '1.0.0',
   summary: 'Calls a webhook for each enriched event.',

@@ -28,13 +28,20 @@ type NoConfig = z.ZodObject<Record<never, never>, z.core.$strict>;
 
 /**
  * Defines a plugin. What it returns is called with a config and gives an operator over contexts, to be used alone in a pipe or inside `chain`;
- * files ask for it by name. The context is inferred from `domains` and `stages`, or from `reads` where any stage will do.
+ * files ask for it by name. The context is inferred from `domains` and `stages`.
  */
 export function definePlugin<const D extends DomainName, const S extends StageName<D>, Z extends ConfigSchema = NoConfig>(
   spec: StagedSpec<D, S, Z>,
-): PluginDefinition<StageContext<D, S>, Z>;
-export function definePlugin<M, Z extends ConfigSchema = NoConfig>(spec: OpenSpec<M, Z>): PluginDefinition<OpenContext<M>, Z>;
-export function definePlugin(spec: object): unknown {
+): PluginDefinition<StageContext<D, S>, Z> {
+  return define(spec) as PluginDefinition<StageContext<D, S>, Z>;
+}
+
+/** Defines a plugin for any stage whose messages have the shape that it `reads`; `domains` and `stages` say where it stands when a file is silent. */
+export function defineOpenPlugin<M, Z extends ConfigSchema = NoConfig>(spec: OpenSpec<M, Z>): PluginDefinition<OpenContext<M>, Z> {
+  return define(spec) as PluginDefinition<OpenContext<M>, Z>;
+}
+
+function define(spec: object): unknown {
   const { create, operator, deliveries, reads: _reads, ...rest } = spec as LooseSpec;
   const any: AnySpec = {
     ...rest,
@@ -44,10 +51,10 @@ export function definePlugin(spec: object): unknown {
       return { deliveries: deliveries!(making) };
     },
   };
-  const define = (config: unknown = {}, options: PluginOptions = {}): PluginOperator =>
+  const plugin = (config: unknown = {}, options: PluginOptions = {}): PluginOperator =>
     fused([runtimeOf({ spec: any, config: checked(any, config), options })]);
-  Object.defineProperty(define, 'name', { value: rest.name });
-  return Object.assign(define, { spec: any });
+  Object.defineProperty(plugin, 'name', { value: rest.name });
+  return Object.assign(plugin, { spec: any });
 }
 
 /** Says what shape a plugin's messages have when no stage decides it. */

@@ -7,7 +7,7 @@ export { chain, chainWith, countsOf } from './chain.js';
 export { Plugin, PluginResult, RoutingPlugin, type SendToTopic } from './class-plugin.js';
 export type * from './context.js';
 export { contexts, type ContextsOptions } from './contexts.js';
-export { definePlugin, messages } from './define-plugin.js';
+export { defineOpenPlugin, definePlugin, messages } from './define-plugin.js';
 export type {
   AnyDefinition,
   AnySpec,

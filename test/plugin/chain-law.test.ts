@@ -8,7 +8,7 @@ import {
   chainWith,
   contexts,
   countsOf,
-  definePlugin,
+  defineOpenPlugin,
   fail,
   filter,
   messages,
@@ -61,7 +61,7 @@ interface Pending {
 const TIMEOUT_MS = 160;
 
 function pluginOf(name: string, behaviours: readonly Behaviour[], pending: Pending[], options: PluginOptions): PluginOperator {
-  const plugin = definePlugin({
+  const plugin = defineOpenPlugin({
     name,
     version: '1.0.0',
     summary: 'Does as it is told.',

@@ -1,13 +1,13 @@
 import { of } from 'rxjs';
 import { expect, it } from 'vitest';
 import { deliveries, values } from 'penstock/operators';
-import { act, chain, contexts, definePlugin, filter, messages, performActions, publish, z } from 'penstock/plugin';
+import { act, chain, contexts, defineOpenPlugin, filter, messages, performActions, publish, z } from 'penstock/plugin';
 
 it('runs', () => {
   const left: unknown[] = [];
   const out: unknown[] = [];
   const sent: unknown[] = [];
-  const f = definePlugin({
+  const f = defineOpenPlugin({
     name: 'f',
     version: '1.0.0',
     summary: 'x',
@@ -18,7 +18,7 @@ it('runs', () => {
       ({ message }) =>
         message.n > config.max ? filter('big') : undefined,
   });
-  const p = definePlugin({
+  const p = defineOpenPlugin({
     name: 'p',
     version: '1.0.0',
     summary: 'x',

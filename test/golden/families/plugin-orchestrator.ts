@@ -3,7 +3,7 @@ import { deliveries } from '../../../operators/index.js';
 import { PenstockError } from '../../../src/diagnostics/index.js';
 import {
   type Action,
-  definePlugin,
+  defineOpenPlugin,
   messages,
   performActions,
   PluginRegistry,
@@ -31,7 +31,7 @@ export const family: Family = {
     const registry = new PluginRegistry(given.domain, STAGES);
     for (const written of list(plugins_in_registration_order).map(fields)) {
       const actions = list(written['actions']) as readonly Action[];
-      const plugin = definePlugin({
+      const plugin = defineOpenPlugin({
         name: written['name'] as string,
         version: '1.0.0',
         summary: 'As recorded.',
