@@ -1,7 +1,7 @@
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { cp, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { createDownloader } from '../../src/http/download.js';
 import { openPart } from '../../src/http/part-file.js';
 import { HOST, rejection, scratch, serve } from './loopback.js';
@@ -156,6 +156,34 @@ describe('a download that is stopped', () => {
     const error = await rejection(get(AbortSignal.abort(new Error('drain'))));
     expect(error).toMatchObject({ category: 'transient' });
     expect(server.requests).toEqual([]);
+  });
+});
+
+describe('a download whose process is killed', () => {
+  it('is resumed when it is large: what is needed for that is written before the end', async () => {
+    const body = Buffer.concat([Buffer.from('%PDF-1.4\n'), Buffer.alloc(2 * 1024 * 1024, 'abcdefghij')]);
+    const whole = storage({ body, etag: '"v1"', cuts: 0 });
+    let hold = true;
+    const { get, server, directory } = await bench((request, response) => {
+      if (!hold) return whole(request, response);
+      response.writeHead(200, { 'content-type': 'application/pdf', 'content-length': body.length, etag: '"v1"' });
+      response.write(body.subarray(0, HALF));
+    });
+    const stop = new AbortController();
+    const stopped = rejection(get(stop.signal));
+    const part = join(directory, 'm-1.part');
+    await vi.waitFor(async () => expect((await stat(part)).size).toBe(HALF), { timeout: 5000, interval: 5 });
+    // The directory as it is now is what a kill would leave.
+    const left = await scratch();
+    await cp(directory, left, { recursive: true });
+    stop.abort();
+    await stopped;
+    hold = false;
+    const download = createDownloader({ directory: left, allowedHosts: [HOST], resolve: server.resolve, environment: {} });
+    const request = { url: `https://${HOST}/a.pdf`, id: 'm-1', extension: 'pdf', attempt: 0 };
+    const file = await download(request, new AbortController().signal);
+    expect(file).toMatchObject({ bytes: body.length, httpStatus: 206 });
+    expect((await readFile(file.path)).equals(body)).toBe(true);
   });
 });
 
