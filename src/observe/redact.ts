@@ -85,7 +85,7 @@ const NAMED =
   /\b((?:[\w-]{0,32}[_-])?(?:api[_-]?key|secret|password|passwd|pwd|authorization)\s*:\s*)(?!\[REDACTED\])(?:(?:bearer|basic|digest|negotiate)\s+)?[^\s&,;"'<>]+/gi;
 const WITH_DIGIT = /\b((?:[\w-]{0,32}[_-])?(?:token|key|signature|cookie)\s*:\s*)(?=[^\s&,;"'<>]*\d)[^\s&,;"'<>]{6,}/gi;
 const BEARER = /\b(bearer\s+)(?!\[REDACTED\])[^\s,;"'<>]+/gi;
-const BASIC = /\b(basic\s+)(?=[\w+/=-]*[\dA-Z])[\w+/-]{8,}={0,2}/g;
+const BASIC = /\b((?:basic|Basic|BASIC)\s+)(?=[\w+/-]{0,512}[\d=]|[\w+/-][\w+/-]{0,512}[A-Z])[\w+/-]{8,}={0,2}/g;
 const CLOUD_KEY = /\b(?:AKIA|ASIA)[0-9A-Z]{16}\b/g;
 
 /** A text in which no secret is left that can be told by its form; cut to `maxLength` characters, the last three dots. Defaults to no limit. */

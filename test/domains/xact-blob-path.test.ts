@@ -71,6 +71,8 @@ describe('blob paths', () => {
   it('E17: two hostile names do not become one', () => {
     expect(safeSegment('a/b')).not.toBe(safeSegment('a\\b'));
     expect(safeSegment('a/b')).not.toBe(safeSegment('a%2Fb'));
+    expect(safeSegment(`${'x'.repeat(500)}1`)).not.toBe(safeSegment(`${'x'.repeat(500)}2`));
+    expect(safeSegment('\ud800')).not.toBe(safeSegment('\ud801'));
     fc.assert(
       fc.property(hostile, hostile, (one, other) => {
         fc.pre(one !== other);

@@ -42,6 +42,10 @@ describe('the redactor', () => {
     }
   });
 
+  it('G15: credentials of the Basic scheme are told without their header', () => {
+    expect(redactText('sent Basic dXNlcjpTM2NyM3Q= twice')).toBe('sent Basic [REDACTED] twice');
+  });
+
   it('a sentence without secrets stays as it is', () => {
     for (const text of [
       'the file is empty',
@@ -49,6 +53,7 @@ describe('the redactor', () => {
       'key "media_id" is missing',
       'GET https://files.example.com/a.pdf?page=2 failed: 404',
       'basic validation failed',
+      'Basic Authentication failed',
       'waiting for key K in webhook since 94 s',
     ]) {
       expect(redactText(text)).toBe(text);
