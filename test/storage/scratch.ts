@@ -2,7 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll } from 'vitest';
-import { type Cell, type ColumnType, parquetEncoder, type Table, type TableSchema } from '../../src/storage/delta/index.js';
+import { type Cell, parquetEncoder, type Table } from '../../src/storage/delta/index.js';
+
+export { schemaOf } from './scratch-schema.js';
 
 /** One encoder for the tables of a test file. */
 export const encoder = parquetEncoder({ run: 'here' });
@@ -19,20 +21,6 @@ export function scratches(): () => string {
   const base = scratch();
   let count = 0;
   return () => join(base, String((count += 1)));
-}
-
-/** A schema from `name: type`. */
-export function schemaOf(columns: Readonly<Record<string, ColumnType>>, rest: Partial<TableSchema> = {}): TableSchema {
-  return {
-    name: 'things',
-    about: 'Things.',
-    columns: Object.entries(columns).map(([name, type]) => ({ name, type, about: `The ${name}.` })),
-    partitionBy: [],
-    mode: 'append',
-    key: [],
-    preserveOnUpdate: [],
-    ...rest,
-  };
 }
 
 export async function rowsOf(table: Table): Promise<Readonly<Record<string, Cell>>[]> {
