@@ -1,11 +1,14 @@
-import { Observable, type SchedulerLike, type Subscriber, type Subscription } from 'rxjs';
-import { type Delivery, type Origin, openDelivery } from '../../operators/index.js';
+import { Observable, type SchedulerLike, type Subscriber } from 'rxjs';
+import { type Delivery, openDelivery } from '../../operators/index.js';
 import { PenstockError } from '../diagnostics/index.js';
+import { Alarm } from './alarm.js';
 import { nameOf } from './balance.js';
 import type { Committer } from './committer.js';
 import { Credits } from './credits.js';
 import { Feed, type FeedOwner } from './feed.js';
-import type { Beat, BeatAnswer, LogStore, PartitionName } from './log-store.js';
+import type { BeatAnswer, LogStore, PartitionName } from './log-store.js';
+import { Membership } from './membership.js';
+import { originOf } from './origin.js';
 import { type Prepared, sizeOf } from './prepared.js';
 import type { ConsumeOptions, Consumer, ConsumerState, LogRecord } from './transport.js';
 
@@ -31,9 +34,6 @@ const MOST_IN_A_ROW = 32;
 /** How long a wait for a quarter of the credits lasts at most, in milliseconds. */
 const CREDIT_PAUSE_MS = 20;
 
-/** After a heartbeat that failed, in milliseconds. */
-const BEAT_AGAIN_MS = 250;
-
 const NOWHERE = { offset: 0, beyond: new Uint8Array(0) };
 
 /** One member of a consumer group, over any `LogStore`: takes part in balancing, hands out deliveries against credits, and commits what was settled. */
@@ -46,19 +46,30 @@ export class GroupConsumer implements Consumer, FeedOwner {
   private subscriber: Subscriber<Delivery<LogRecord>> | undefined;
   private phase: 'new' | 'running' | 'draining' | 'leaving' | 'ended' = 'new';
   private awake = false;
-  private beating = false;
-  private beatAgain = false;
-  private seenShape = '';
-  /** Given up here and not yet handed back in the store. */
-  private owed: PartitionName[] = [];
-  private alarm: { readonly at: number; readonly timer: Subscription } | undefined;
-  private heart: Subscription | undefined;
+  private readonly alarm: Alarm;
+  private readonly membership: Membership;
   private unwatch: (() => void) | undefined;
   private readonly drained: (() => void)[] = [];
   private readonly flushed: (() => void)[] = [];
 
   constructor(private readonly options: GroupConsumerOptions) {
     this.credits = new Credits(options.consume.credits);
+    this.alarm = new Alarm(options.clock, () => {
+      this.credits.reopen();
+      this.wake();
+    });
+    const { store, clock, member, consume, committer } = options;
+    this.membership = new Membership({
+      store,
+      clock,
+      member,
+      group: consume.group,
+      topics: consume.topics,
+      from: consume.from ?? 'earliest',
+      surrender: () => this.surrender(),
+      assign: (answer) => this.assign(answer),
+      failed: (error) => committer.report(error),
+    });
     this.deliveries$ = new Observable((subscriber) => this.start(subscriber));
   }
 
@@ -109,7 +120,7 @@ export class GroupConsumer implements Consumer, FeedOwner {
 
   /** Asks the store again who holds what, and looks for records. */
   poke(): void {
-    void this.beat();
+    void this.membership.beat();
     this.wake();
   }
 
@@ -123,7 +134,7 @@ export class GroupConsumer implements Consumer, FeedOwner {
 
   ended(_feed: Feed, bytes: number): void {
     this.credits.give(bytes);
-    if (this.credits.exhausted) this.alarmAt(this.now() + CREDIT_PAUSE_MS);
+    if (this.credits.exhausted) this.alarm.at(this.now() + CREDIT_PAUSE_MS);
     else this.wake();
     if (this.credits.inFlight > 0) return;
     this.finishIfDrained();
@@ -136,7 +147,7 @@ export class GroupConsumer implements Consumer, FeedOwner {
 
   fenced(feed: Feed): void {
     this.lose(feed, 'another member has it');
-    void this.beat();
+    void this.membership.beat();
   }
 
   itemFailed(error: unknown, delivery: Delivery<unknown>): void {
@@ -169,66 +180,27 @@ export class GroupConsumer implements Consumer, FeedOwner {
     this.phase = 'running';
     this.subscriber = subscriber;
     this.unwatch = this.options.store.onChange((change) => {
-      if (change === 'groups' && this.shape() !== this.seenShape) void this.beat();
+      if (change === 'groups') this.membership.look();
       this.wake();
     });
-    const { leaseMs } = this.options.store;
-    if (leaseMs !== undefined) this.heartEvery(leaseMs / 3);
-    void this.beat();
+    this.membership.join();
     return () => this.stop('unsubscribed');
-  }
-
-  private shape(): string {
-    const { group, topics } = this.options.consume;
-    return this.options.store.shapeOf(group, topics);
-  }
-
-  private heartEvery(periodMs: number): void {
-    this.heart = this.options.clock.schedule(() => {
-      void this.beat();
-      if (this.phase === 'running' || this.phase === 'draining') this.heartEvery(periodMs);
-    }, periodMs);
   }
 
   private get open(): boolean {
     return this.phase === 'running' || this.phase === 'draining';
   }
 
-  private async beat(): Promise<void> {
-    this.beatAgain = true;
-    if (this.beating) return;
-    this.beating = true;
-    while (this.beatAgain && this.open) {
-      this.beatAgain = false;
-      try {
-        // Taken before the answer: what changes meanwhile is asked for again.
-        this.seenShape = this.shape();
-        const answer = await this.options.store.beat(this.beatNow());
-        this.owed = [];
-        this.assign(answer);
-      } catch (error) {
-        this.beatFailed(error);
-        break;
-      }
-    }
-    this.beating = false;
-  }
-
-  private beatNow(): Beat {
-    const { group, topics, from } = this.options.consume;
+  /** Ends what has to go to other members and may go now. */
+  private surrender(): readonly PartitionName[] {
     const now = this.now();
+    const given: PartitionName[] = [];
     for (const feed of this.order) {
       if (feed.leavesAt === Infinity || (feed.busy > 0 && feed.leavesAt > now)) continue;
       this.lose(feed, 'it goes to another member');
-      this.owed.push({ topic: feed.lease.topic, partition: feed.lease.partition });
+      given.push({ topic: feed.lease.topic, partition: feed.lease.partition });
     }
-    return { group, member: this.options.member, topics, from: from ?? 'earliest', surrendered: this.owed };
-  }
-
-  private beatFailed(error: unknown): void {
-    const fault = error instanceof PenstockError ? error : new PenstockError('PS3001', 'the log did not answer', { cause: error });
-    this.options.committer.report(fault);
-    this.options.clock.schedule(() => void this.beat(), BEAT_AGAIN_MS);
+    return given;
   }
 
   private assign({ granted, surplus }: BeatAnswer): void {
@@ -277,6 +249,7 @@ export class GroupConsumer implements Consumer, FeedOwner {
 
   private handOut(): void {
     if (this.options.committer.fault !== undefined) return;
+    const began = this.now();
     let budget = MOST_PER_TURN;
     let empty = 0;
     while (budget > 0 && empty < this.order.length) {
@@ -285,7 +258,7 @@ export class GroupConsumer implements Consumer, FeedOwner {
       if (this.phase !== 'running') return;
       // The partition that was refused keeps its turn, so that a large record is not overtaken for ever.
       if (blocked) {
-        this.alarmAt(this.now() + CREDIT_PAUSE_MS);
+        this.alarm.at(this.now() + CREDIT_PAUSE_MS);
         return;
       }
       this.turn += 1;
@@ -293,14 +266,14 @@ export class GroupConsumer implements Consumer, FeedOwner {
       empty = handed === 0 ? empty + 1 : 0;
     }
     if (budget <= 0) this.wake();
-    this.setAlarm();
+    this.setAlarm(began);
   }
 
   private handOutFrom(feed: Feed, most: number): { readonly handed: number; readonly blocked: boolean } {
     const now = this.now();
     let handed = 0;
     if (feed.leavesAt !== Infinity) {
-      if (feed.busy === 0 || feed.leavesAt <= now) void this.beat();
+      if (feed.busy === 0 || feed.leavesAt <= now) void this.membership.beat();
       return { handed, blocked: false };
     }
     if (feed.pausedUntil > now) return { handed, blocked: false };
@@ -353,31 +326,17 @@ export class GroupConsumer implements Consumer, FeedOwner {
     this.subscriber!.next(claim.attach(openDelivery(record, originOf(record), claim)));
   }
 
-  /** Wakes at the next moment at which something is due: a released record, the end of a pause, the end of a hand-over. */
-  private setAlarm(): void {
+  /**
+   * Wakes at the next moment at which something is due: a released record, the end of a pause, the end of a hand-over. Seen from when the turn began:
+   * what was passed over as not yet due, and has become due since, must not be forgotten.
+   */
+  private setAlarm(began: number): void {
     let at = Infinity;
-    const now = this.now();
     for (const feed of this.order) {
-      if (feed.leavesAt !== Infinity) at = Math.min(at, feed.leavesAt);
       const due = feed.released[0]?.dueAt ?? Infinity;
-      if (feed.pausedUntil > now) at = Math.min(at, feed.pausedUntil);
-      else if (due !== Infinity) at = Math.min(at, Math.max(due, now + 1));
+      at = Math.min(at, feed.leavesAt, feed.pausedUntil > began ? feed.pausedUntil : due);
     }
-    if (at !== Infinity) this.alarmAt(at);
-  }
-
-  private alarmAt(at: number): void {
-    if (this.phase !== 'running' || (this.alarm !== undefined && this.alarm.at <= at)) return;
-    this.alarm?.timer.unsubscribe();
-    const timer = this.options.clock.schedule(
-      () => {
-        this.alarm = undefined;
-        this.credits.reopen();
-        this.wake();
-      },
-      Math.max(0, at - this.now()),
-    );
-    this.alarm = { at, timer };
+    if (at !== Infinity) this.alarm.at(Math.max(at, this.now() + 1));
   }
 
   private finishIfDrained(): void {
@@ -389,17 +348,17 @@ export class GroupConsumer implements Consumer, FeedOwner {
     const complete = this.phase === 'draining' && reason === 'drained';
     this.phase = 'leaving';
     this.unwatch?.();
-    this.heart?.unsubscribe();
-    this.alarm?.timer.unsubscribe();
+    this.membership.stop();
+    this.alarm.stop();
     for (const feed of this.feeds.values()) this.lose(feed, reason);
     void this.depart(complete);
   }
 
   private async depart(complete: boolean): Promise<void> {
-    const { store, consume, member } = this.options;
+    const { consume, member } = this.options;
     if (this.credits.inFlight > 0) await new Promise<void>((resolve) => this.flushed.push(resolve));
     try {
-      await store.leave(consume.group, member);
+      await this.membership.depart();
     } catch (error) {
       this.warn(
         new PenstockError('PS3001', `member ${member} could not leave group ${consume.group}; its lease will run out`, { cause: error }),
@@ -410,16 +369,4 @@ export class GroupConsumer implements Consumer, FeedOwner {
     if (complete) this.subscriber?.complete();
     for (const resolve of this.drained.splice(0)) resolve();
   }
-}
-
-function originOf({ topic, partition, offset, key, headers, timestamp }: LogRecord): Origin {
-  return { topic, partition, offset, key: key === null ? undefined : key.toString(), headers: textHeaders(headers), timestamp };
-}
-
-const NO_HEADERS: Readonly<Record<string, string>> = {};
-
-/** Headers as text; of a repeated name the last counts. */
-function textHeaders(headers: LogRecord['headers']): Readonly<Record<string, string>> {
-  if (headers.length === 0) return NO_HEADERS;
-  return Object.fromEntries(headers.map(([name, value]) => [name, value.toString()]));
 }
