@@ -1,5 +1,8 @@
+import { asyncScheduler, type SchedulerLike } from 'rxjs';
+import { describe, it } from 'vitest';
 import { PenstockError } from '../../src/diagnostics/index.js';
 import { memoryTransport } from '../../src/transport/memory/index.js';
+import { Collector, until } from './collector.js';
 import { contractTests } from './conformance.js';
 
 contractTests('memory', () => {
@@ -10,4 +13,25 @@ contractTests('memory', () => {
     broken = on;
   };
   return Promise.resolve({ transport, breakWrites, dispose: () => transport.close() });
+});
+
+describe('the memory transport', () => {
+  it('forgets no pause that ends while a turn is under way', async () => {
+    let time = 0;
+    const clock: SchedulerLike = {
+      now: () => (time += 1),
+      schedule: (work, _delay, state) => asyncScheduler.schedule(work, 0, state),
+    };
+    for (let length = 1; length <= 30; length += 1) {
+      const transport = memoryTransport({ clock });
+      await transport.ensureTopics([{ name: 't', partitions: 1 }]);
+      const collector = new Collector(transport.consume({ topics: ['t'], group: 'g', credits: { count: 10, bytes: 1000 } }));
+      await until('the assignment', () => collector.consumer.state().assigned.length === 1);
+      collector.consumer.pauseUntil('t', 0, time + length);
+      await transport.produce([{ topic: 't', key: null, value: 'x' }]);
+      await until(`the record after a pause of ${length}`, () => collector.deliveries.length === 1, 1000);
+      collector.unsubscribe();
+      await transport.close();
+    }
+  });
 });
