@@ -1,3 +1,4 @@
+import { type ClaimChecks, valueOf } from '../runtime/claim-check.js';
 import { type DeadLetterFilter, type FoundDeadLetter, matchesFilter, readDeadLetter, replayRecord } from '../runtime/dead-letter.js';
 import { PenstockError } from '../diagnostics/index.js';
 import type { NewRecord, Position, Transport } from '../transport/transport.js';
@@ -42,6 +43,13 @@ export interface Unreadable extends Address {
   readonly error: unknown;
 }
 
+export interface DeadLettersOptions {
+  readonly addresses?: readonly Address[];
+  /** Where the values of large letters lie. */
+  readonly claims: ClaimChecks;
+  readonly onUnreadable: (record: Unreadable) => void;
+}
+
 /**
  * The dead letters of a domain that a filter means, in order of position; with addresses, only those. Records that hold no envelope are told to
  * `onUnreadable` and left out.
@@ -50,7 +58,7 @@ export async function* deadLetters(
   transport: Transport,
   domain: CliDomain,
   filter: DeadLetterFilter,
-  { addresses, onUnreadable }: { readonly addresses?: readonly Address[]; readonly onUnreadable: (record: Unreadable) => void },
+  { addresses, claims, onUnreadable }: DeadLettersOptions,
 ): AsyncGenerator<Letter> {
   const topic = domain.deadLetters;
   if (!(await transport.topics()).some(({ name }) => name === topic)) return;
@@ -65,7 +73,7 @@ export async function* deadLetters(
       if (record.offset > until) break;
       if (wanted !== undefined && !wanted.has(addressText(record))) continue;
       try {
-        const letter = readDeadLetter(record);
+        const letter = readDeadLetter({ ...record, value: await valueOf(record, claims) });
         if (matchesFilter(letter.letter, filter)) yield { ...letter, replayedAt: sent.get(addressText(record)) };
       } catch (error) {
         if (!(error instanceof PenstockError)) throw error;

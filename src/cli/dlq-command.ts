@@ -1,6 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import { redactText } from '../observe/redact.js';
+import { claimChecks } from '../runtime/claim-check.js';
 import { type DeadLetterFilter, originalBytes } from '../runtime/dead-letter.js';
+import { openLocalBlobs } from '../storage/blob/index.js';
 import type { Transport } from '../transport/transport.js';
 import { existingDataDirectory } from './data-directory.js';
 import { type Address, addressText, deadLetters, type Letter, parseAddress, replay, type Unreadable } from './dead-letters.js';
@@ -63,13 +65,19 @@ async function listing(
 ): Promise<number> {
   const domain = cliDomain(flags.domain);
   const addresses = addressesOf(positions);
-  const transport = await openLog(await loadSettings(shell), existingDataDirectory(shell.data));
+  const data = existingDataDirectory(shell.data);
+  const transport = await openLog(await loadSettings(shell), data);
   try {
+    const claims = claimChecks({ blobs: await openLocalBlobs({ directory: data.claims }) });
     const onUnreadable = ({ partition, offset, error }: Unreadable): void =>
       shell.notice(
         `${addressText({ partition, offset })}  holds no dead letter: ${error instanceof Error ? error.message : String(error)}`,
       );
-    const all = deadLetters(transport, domain, filterOf(flags), { onUnreadable, ...(addresses === undefined ? {} : { addresses }) });
+    const all = deadLetters(transport, domain, filterOf(flags), {
+      claims,
+      onUnreadable,
+      ...(addresses === undefined ? {} : { addresses }),
+    });
     return await work({ transport, domain, letters: limited(all, flags.limit) });
   } finally {
     await transport.close();

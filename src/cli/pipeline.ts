@@ -28,7 +28,9 @@ import {
   watchMarks,
   watchPlugins,
 } from '../observe/index.js';
-import type { ChainSet, PlannedAction } from '../plugin/index.js';
+import type { PlannedAction } from '../plugin/index.js';
+import type { LoadedChainSet } from '../plugin/chain-set.js';
+import { type ClaimChecks, claimChecks } from '../runtime/claim-check.js';
 import type { Failing } from '../runtime/failure-route.js';
 import { guard } from '../runtime/guarded-call.js';
 import { pluginActions, publisher } from '../runtime/plugin-actions.js';
@@ -49,7 +51,7 @@ export interface PipelineOptions {
   readonly config: PipelineConfig;
   readonly data: DataDirectory;
   readonly transport: Transport;
-  readonly chains: ChainSet;
+  readonly chains: LoadedChainSet;
   readonly workers: readonly XactWorker[];
   readonly log: Logger;
   readonly metrics: Metrics;
@@ -73,7 +75,7 @@ export interface RunReport {
 
 export interface Pipeline {
   readonly hosts: readonly WorkerHost[];
-  readonly chains: ChainSet;
+  readonly chains: LoadedChainSet;
   start(): void;
   /** What keeps the pipeline from being idle; nothing when it is: every consumed topic at its end and nothing in flight. */
   busy(options?: { readonly waitRetries?: boolean }): Promise<string | undefined>;
@@ -101,6 +103,10 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
     actions,
     counters: createUserMetrics(metrics),
     produce: meteredProduce(transport, metrics),
+    claims: claimChecks({
+      blobs: await openLocalBlobs({ directory: data.claims }),
+      onWarning: (error) => log.warn('a value that nobody needs any more could not be removed', { error: String(error) }),
+    }),
     identities: await identitiesOf(transport),
     hosts,
   };
@@ -168,6 +174,7 @@ interface Wiring {
   readonly actions: ActionMeter;
   readonly counters: UserMetrics;
   readonly produce: Transport['produce'];
+  readonly claims: ClaimChecks;
   /** Of each topic's log, for the tables' record of progress. */
   readonly identities: ReadonlyMap<string, string>;
   readonly hosts: readonly WorkerHost[];
@@ -236,7 +243,7 @@ function sharedOptions(
   name: XactWorker,
   source: Observable<Delivery<LogRecord>>,
   signal: AbortSignal,
-  { options, actions, counters, produce }: Wiring,
+  { options, actions, counters, produce, claims }: Wiring,
   host: WorkerHost,
 ): XactWorkerOptions {
   const { config, chains } = options;
@@ -250,6 +257,7 @@ function sharedOptions(
     concurrency: config.actions.concurrency,
     retry: { attempts: config.actions.attempts, base: config.actions.backoff.baseMs, cap: config.actions.backoff.capMs },
     redact: redactText,
+    policyOf: (plugin) => chains.policyOf(plugin),
     log: ({ params }, planned, context) => {
       log[levelOf(params.level)](params.message, {
         plugin: planned.plugin,
@@ -267,6 +275,7 @@ function sharedOptions(
     chains: chainsOf(chains, XACT_STAGES),
     perform: performed.perform,
     sink: carrySink,
+    claims,
     retryDelaysMs: config.perDomain[XACT]!.retryDelaysMs,
     doneActions: performed.done,
     onDecision: (failing) => tellDecision(failing, host, log),
@@ -319,7 +328,13 @@ async function builderFor(name: XactWorker, wiring: Wiring): Promise<Builder> {
         settled$: xactDownload({
           ...shared,
           concurrency,
-          download: (request, signal) => hosts.run(hostOf(request.url), () => download(request, signal), signal),
+          download: (request, signal) =>
+            hosts.run(
+              hostOf(request.url),
+              () => download(request, signal),
+              signal,
+              ...(shared.signal === undefined ? [] : [shared.signal]),
+            ),
         }),
       });
     }

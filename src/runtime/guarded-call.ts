@@ -12,9 +12,9 @@ export interface GuardOptions extends CircuitBreakerOptions {
 export interface Guard {
   /**
    * Makes the call; while the breaker of its key is open it waits, so that whoever asks is held back and nothing counts as an attempt. Rejects when the
-   * call does, or when the signal aborts while it waits (`circuit_open`). The failure that opens the breaker is marked as such.
+   * call does, or when a signal aborts while it waits (`circuit_open`). The failure that opens the breaker is marked as such.
    */
-  run<T>(key: string, call: () => Promise<T>, signal: AbortSignal): Promise<T>;
+  run<T>(key: string, call: () => Promise<T>, ...signals: readonly AbortSignal[]): Promise<T>;
   open(): readonly string[];
 }
 
@@ -31,11 +31,11 @@ export function guard({ maxKeys = 1000, onState, ...settings }: GuardOptions): G
     return breaker;
   };
   return {
-    async run(key, call, signal) {
+    async run(key, call, ...signals) {
       const breaker = breakerOf(key);
       let entry = breaker.tryEnter(Date.now());
       while (!entry.allowed) {
-        await pause(Math.max(entry.retryAfterMs, SHORTEST_PAUSE_MS), signal);
+        await pause(Math.max(entry.retryAfterMs, SHORTEST_PAUSE_MS), signals);
         entry = breaker.tryEnter(Date.now());
       }
       const before = breaker.state();
@@ -57,17 +57,21 @@ export function guard({ maxKeys = 1000, onState, ...settings }: GuardOptions): G
   };
 }
 
-function pause(ms: number, signal: AbortSignal): Promise<void> {
+function pause(ms: number, signals: readonly AbortSignal[]): Promise<void> {
   return new Promise((resolve, reject) => {
-    const stop = (): void => {
+    const end = (): void => {
       clearTimeout(timer);
+      for (const signal of signals) signal.removeEventListener('abort', stop);
+    };
+    const stop = (): void => {
+      end();
       reject(new PenstockError('PS4112', 'stopped while it waited for an open circuit breaker', { category: 'circuit_open' }));
     };
     const timer = setTimeout(() => {
-      signal.removeEventListener('abort', stop);
+      end();
       resolve();
     }, ms);
-    if (signal.aborted) stop();
-    else signal.addEventListener('abort', stop, { once: true });
+    for (const signal of signals) signal.addEventListener('abort', stop, { once: true });
+    if (signals.some(({ aborted }) => aborted)) stop();
   });
 }

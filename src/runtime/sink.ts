@@ -1,5 +1,6 @@
 import type { MonoTypeOperatorFunction } from 'rxjs';
-import { callEach, type Delivery, tapEach } from '../../operators/index.js';
+import { callEach, type Delivery } from '../../operators/index.js';
+import { isPromise } from '../../operators/is-promise.js';
 import type { Mark, NewRecord } from '../transport/transport.js';
 
 /**
@@ -17,21 +18,19 @@ export function mark(delivery: Delivery<unknown>, store: string, key: string, ex
   delivery.carry(item);
 }
 
-/** Hands the records that a value stands for to the sink, in order, before the delivery goes on. */
+/** Hands the records that a value stands for to the sink, one after the other, before the delivery goes on. */
 export function send<T>(
   sink: Sink,
   recordsOf: (value: T, delivery: Delivery<T>) => readonly NewRecord[],
   concurrency = 64,
 ): MonoTypeOperatorFunction<Delivery<T>> {
-  if (sink === carrySink) {
-    return tapEach<T>((value, delivery) => {
-      for (const record of recordsOf(value, delivery)) void sink(record, delivery);
-    });
+  return callEach<T>((value, delivery) => sendFrom(0, recordsOf(value, delivery), sink, delivery), { concurrency });
+}
+
+/** A sink that answers at once is never waited for. */
+function sendFrom(first: number, records: readonly NewRecord[], sink: Sink, delivery: Delivery<unknown>): void | Promise<void> {
+  for (let at = first; at < records.length; at += 1) {
+    const answer = sink(records[at]!, delivery);
+    if (isPromise(answer)) return Promise.resolve(answer).then(() => sendFrom(at + 1, records, sink, delivery));
   }
-  return callEach<T>(
-    async (value, delivery) => {
-      for (const record of recordsOf(value, delivery)) await sink(record, delivery);
-    },
-    { concurrency },
-  );
 }

@@ -2,6 +2,7 @@ import type { Observable } from 'rxjs';
 import type { Delivery } from '../../../../operators/index.js';
 import { performActions } from '../../../plugin/index.js';
 import { redactText } from '../../../observe/redact.js';
+import { type ClaimChecks, claimCheckSink } from '../../../runtime/claim-check.js';
 import { type FailedMessage, failureRoute, type Failing } from '../../../runtime/failure-route.js';
 import type { Item } from '../../../runtime/item.js';
 import type { Sink } from '../../../runtime/sink.js';
@@ -30,8 +31,8 @@ export interface XactWorkerOptions {
   readonly retryDelaysMs?: readonly number[];
   /** How many of the worker's own steps run at once. */
   readonly concurrency?: number;
-  /** Fetches a value that travels by claim check. */
-  readonly fetchClaim?: (name: string) => Promise<Buffer>;
+  /** Where values lie that are too large to travel; without it every record travels as it is. */
+  readonly claims?: ClaimChecks;
   /** Ids of the actions that were done for a record, so that its retry does not repeat them. */
   readonly doneActions?: (record: LogRecord) => readonly string[];
   /** Told of each failure and what was decided. */
@@ -57,7 +58,7 @@ export function xactWorker(name: XactWorker, options: XactWorkerOptions, parts: 
     retryTopic: retryTopicName,
     chains: parts.withoutPlugins === true ? {} : (options.chains ?? {}),
     perform: performOf(options),
-    sink: options.sink,
+    sink: sinkOf(options),
     describe,
     contextOf: (stage, failing, data) =>
       contextOf(stage, failing.message as AnyXactMessage, { worker: name, headers: failing.headers, error: failing.error, data }),
@@ -72,6 +73,11 @@ export function xactWorker(name: XactWorker, options: XactWorkerOptions, parts: 
 
 export function performOf(options: XactWorkerOptions): Performing {
   return options.perform ?? performActions({});
+}
+
+/** Where the worker's own records go, large ones by claim check. */
+export function sinkOf({ sink, claims }: XactWorkerOptions): Sink {
+  return claims === undefined ? sink : claimCheckSink(sink, claims);
 }
 
 /** What failed, as far as it was read. */

@@ -25,7 +25,7 @@ export function xactActions(options: XactActionsOptions): Observable<Settled> {
     withoutPlugins: true,
     steps: (records$) =>
       records$.pipe(
-        decode({ group: NAME, read: (bytes) => checked(outboxRecord, readJson(bytes), 'outbox record'), fetchClaim: options.fetchClaim }),
+        decode({ group: NAME, read: (bytes) => checked(outboxRecord, readJson(bytes), 'outbox record'), claims: options.claims }),
         callEach<Item<OutboxRecord>>(
           async ({ message }) => {
             await performOutbox(message, performers);

@@ -38,7 +38,7 @@ export function xactDeltaEvents(options: XactDeltaEventsOptions): Observable<Set
     steps: (records$) =>
       records$.pipe(
         rows.track(),
-        decode({ group: NAME, read: readRaw, fetchClaim: options.fetchClaim }),
+        decode({ group: NAME, read: readRaw, claims: options.claims }),
         perMessage<Item<{ raw: unknown; event: XactEvent }>, RawEvent>(() => ({ record, headers, message: { raw, event } }, delivery) => {
           const text = record.value?.toString('utf8') ?? '';
           return delivery.with({ record, headers, message: event, raw, text });

@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { defer, finalize, type Observable } from 'rxjs';
 import { inLanes, mapEach } from '../../../../operators/index.js';
-import { PenstockError } from '../../../diagnostics/index.js';
+import { categoryOf, PenstockError } from '../../../diagnostics/index.js';
 import type { Download, Downloaded } from '../../../http/downloader.js';
 import { redactText } from '../../../observe/redact.js';
 import { decode } from '../../../runtime/decode.js';
@@ -17,7 +17,7 @@ import { contextOf, eventTypeOf } from '../stages.js';
 import { failureResultOf, retriedTask } from '../tasks.js';
 import { topicName } from '../topics.js';
 import { removeLocal } from './local-file.js';
-import { amendItem, ownRecord, performOf, xactWorker, type XactWorkerOptions } from './shell.js';
+import { amendItem, ownRecord, performOf, sinkOf, xactWorker, type XactWorkerOptions } from './shell.js';
 
 export interface XactDownloadOptions extends XactWorkerOptions {
   /** Fetches a file to the local cache. */
@@ -34,13 +34,14 @@ const CONCURRENCY = 50;
  * is known: `failed` while retries are left, `failed_permanent` at the end. A file whose delivery does not go on is removed.
  */
 export function xactDownload(options: XactDownloadOptions): Observable<Settled> {
-  const { chains = {}, sink, download, concurrency = CONCURRENCY } = options;
+  const { chains = {}, download, concurrency = CONCURRENCY } = options;
+  const sink = sinkOf(options);
   const perform = performOf(options);
   return xactWorker(NAME, options, {
     steps: (records$) =>
       whileSubscribed((signal) =>
         records$.pipe(
-          decode({ group: NAME, read: (bytes) => checked(downloadTask, readJson(bytes), 'download task'), fetchClaim: options.fetchClaim }),
+          decode({ group: NAME, read: (bytes) => checked(downloadTask, readJson(bytes), 'download task'), claims: options.claims }),
           inLanes({ key: (item) => item.message.media_id }),
           stage({
             chain: chains['download_queued'],
@@ -57,7 +58,11 @@ export function xactDownload(options: XactDownloadOptions): Observable<Settled> 
                 extension: extensionOf(task.file_type),
                 attempt: task.retry_count,
               };
-              const downloaded = await download(request, signal);
+              const downloaded = await download(request, signal).catch((error: unknown) => {
+                // An open circuit is no attempt: who waited for it when the worker drains is given back.
+                if (options.signal?.aborted && categoryOf(error) === 'circuit_open') delivery.settle('released', 'the circuit is open');
+                throw error;
+              });
               delivery.whenSettled((outcome) => {
                 if (outcome !== 'delivered' && outcome !== 'released') removeLocal(downloaded.path);
               });

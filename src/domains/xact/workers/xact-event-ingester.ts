@@ -16,7 +16,7 @@ import type { DownloadResult, EnrichmentTask } from '../messages.js';
 import { contextOf } from '../stages.js';
 import { type DownloadTasks, downloadTasksOf, enrichmentTaskOf } from '../tasks.js';
 import { topicName, XACT } from '../topics.js';
-import { amendItem, ownRecord, performOf, xactWorker, type XactWorkerOptions } from './shell.js';
+import { amendItem, ownRecord, performOf, sinkOf, xactWorker, type XactWorkerOptions } from './shell.js';
 
 /** The mark store in which ingested trace ids are remembered. */
 export const INGESTED_MARKS = 'xact.ingested';
@@ -47,12 +47,13 @@ interface Tasked extends Enriched {
  * other attachments go on. The trace id is remembered with the tasks, in one commit.
  */
 export function xactEventIngester(options: XactEventIngesterOptions): Observable<Settled> {
-  const { chains = {}, sink, seen, urls, dedupeWindowMs = 86_400_000 } = options;
+  const { chains = {}, seen, urls, dedupeWindowMs = 86_400_000 } = options;
+  const sink = sinkOf(options);
   const perform = performOf(options);
   return xactWorker(NAME, options, {
     steps: (records$) =>
       records$.pipe(
-        decode({ group: NAME, read: readEvent, fetchClaim: options.fetchClaim }),
+        decode({ group: NAME, read: readEvent, claims: options.claims }),
         inLanes({ key: (item) => item.message.traceId }),
         perMessage<Item<XactEvent>>(() => (item, delivery) => {
           const duplicate = seen !== undefined && !comesBack(item.headers) && seen.has(item.message.traceId, Date.now());

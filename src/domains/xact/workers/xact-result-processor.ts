@@ -32,7 +32,7 @@ export function xactResultProcessor(options: XactResultProcessorOptions): Observ
         decode({
           group: NAME,
           read: (bytes) => checked(downloadResult, readJson(bytes), 'download result'),
-          fetchClaim: options.fetchClaim,
+          claims: options.claims,
         }),
         inLanes({ key: (item) => item.message.media_id }),
         stage({

@@ -9,7 +9,7 @@ import { send } from '../../../runtime/sink.js';
 import type { Settled } from '../../../runtime/worker.js';
 import type { Header, LogRecord, NewRecord } from '../../../transport/transport.js';
 import { CONSUMED, RETRY, topicName, XACT, type XactTopic } from '../topics.js';
-import { RETRY_DELAYS_MS, xactWorker, type XactWorkerOptions } from './shell.js';
+import { RETRY_DELAYS_MS, sinkOf, xactWorker, type XactWorkerOptions } from './shell.js';
 
 export interface XactRetryOptions extends XactWorkerOptions {
   /** The most records held until they are due, for each source. Defaults to 1 000. */
@@ -29,7 +29,8 @@ interface Held {
  * says no target, or an unknown one, is dead-lettered at once. On drain what is held is released and comes again.
  */
 export function xactRetry(options: XactRetryOptions): Observable<Settled> {
-  const { sink, maxHeld = 1000, retryDelaysMs = RETRY_DELAYS_MS } = options;
+  const { maxHeld = 1000, retryDelaysMs = RETRY_DELAYS_MS } = options;
+  const sink = sinkOf(options);
   return xactWorker(NAME, options, {
     withoutPlugins: true,
     steps: (records$) =>

@@ -19,7 +19,7 @@ import { type CachedDownload, cachedDownload, type DownloadResult } from '../mes
 import { contextOf, eventTypeOf } from '../stages.js';
 import { topicName } from '../topics.js';
 import { removeLocal } from './local-file.js';
-import { amendItem, ownRecord, performOf, xactWorker, type XactWorkerOptions } from './shell.js';
+import { amendItem, ownRecord, performOf, sinkOf, xactWorker, type XactWorkerOptions } from './shell.js';
 
 export interface XactUploadOptions extends XactWorkerOptions {
   readonly blobs: BlobStore;
@@ -41,7 +41,8 @@ interface Uploaded extends Item<DownloadResult> {
  * stored; the local copy goes when the result is durable. What cannot be stored is retried, and is a permanent failure result at the end.
  */
 export function xactUpload(options: XactUploadOptions): Observable<Settled> {
-  const { chains = {}, sink, blobs, cacheDirectory, concurrency = CONCURRENCY } = options;
+  const { chains = {}, blobs, cacheDirectory, concurrency = CONCURRENCY } = options;
+  const sink = sinkOf(options);
   const base = resolve(cacheDirectory) + sep;
   return xactWorker(NAME, options, {
     steps: (records$) =>
@@ -49,7 +50,7 @@ export function xactUpload(options: XactUploadOptions): Observable<Settled> {
         decode({
           group: NAME,
           read: (bytes) => checked(cachedDownload, readJson(bytes), 'cached download'),
-          fetchClaim: options.fetchClaim,
+          claims: options.claims,
         }),
         inLanes({ key: (item) => item.message.media_id }),
         mapEach<Item<CachedDownload>, Uploaded>(
