@@ -55,7 +55,7 @@ function sorted<T extends Ordered>(
   const left = items.toSorted((a, b) => a.priority - b.priority);
   const result: T[] = [];
   while (left.length > 0) {
-    let next = left.findIndex((item) => waiting.get(item) === 0 && item.priority === left[0]!.priority);
+    let next = left.findIndex((item) => waiting.get(item)! <= 0 && item.priority === left[0]!.priority);
     if (next === -1) {
       const circle = left.filter((item) => item.priority === left[0]!.priority && waiting.get(item)! > 0);
       report({
