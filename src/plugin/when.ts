@@ -86,8 +86,10 @@ function environmentOf({ message, data }: StageFields): Checked {
   const environment = new Environment({ unlistedVariablesAreDyn: message === undefined, enableOptionalTypes: true });
   const shapes = new Map<string, Shape>(OWN);
   const messageShape = shapeOf(message);
-  for (const [name, shape] of messageShape.fields ?? [])
-    if (!shapes.has(name) && name !== 'message' && name !== 'data') shapes.set(name, shape);
+  for (const [name, shape] of messageShape.fields ?? []) {
+    // CEL has names of its own (`type`, `string`): such a field is reached through `message`.
+    if (!shapes.has(name) && name !== 'message' && name !== 'data' && !environment.hasVariable(name)) shapes.set(name, shape);
+  }
   shapes.set('message', messageShape);
   shapes.set('data', shapeOf(data));
   let types = 0;

@@ -174,6 +174,13 @@ describe('assemble', () => {
     ]);
   });
 
+  it('knows the fields of every stage of the domain', () => {
+    expect(findings([entry({ name: 'noted', when: 'event_id != "" && size(domain) > 0' })], { catalogue })).toEqual([]);
+    expect(
+      findings([entry({ name: 'noted', stages: ['event_ingest'], when: 'message.type.startsWith("x") && traceId != ""' })], { catalogue }),
+    ).toEqual([]);
+  });
+
   it('takes a version range', () => {
     expect(findings([entry({ name: 'noted', version: '^1.1' })], { catalogue })).toEqual([]);
     expect(findings([entry({ name: 'noted', version: '>=2' })], { catalogue })).toMatchObject([{ code: 'PS1201' }]);
