@@ -2,7 +2,7 @@
  * What the embedded log takes: durable appends by batch size, and consume → carry one record → commit. Beside each its peer in the same run: the
  * same bytes appended to a plain file with one fdatasync a batch.
  *
- *   npx vite build --ssr bench/log.ts --outDir bench/.out && node bench/.out/log.js
+ *   npx vite build --ssr bench/log.ts --outDir node_modules/.penstock-bench && node node_modules/.penstock-bench/log.js
  */
 import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
