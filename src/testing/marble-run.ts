@@ -1,4 +1,4 @@
-import { Observable, type Subscriber, Subscription } from 'rxjs';
+import { Observable, Subject, type Subscriber, Subscription } from 'rxjs';
 import { type ClaimOwner, type Delivery, type Ending, openDelivery, type Outcome } from '../../operators/index.js';
 import type { Action, Context, Passed } from '../plugin/index.js';
 import type { Alphabet } from './alphabet.js';
@@ -123,7 +123,7 @@ export class MarbleRun {
       return new Observable((subscriber) => {
         const live = new Subscription();
         for (const marks of moments) {
-          const task = this.time.schedule(() => this.play(marks, [subscriber]), marks[0]!.frame, 'source');
+          const task = this.time.schedule(() => this.play(marks, subscriber), marks[0]!.frame, 'source');
           live.add(() => {
             task.cancelled = true;
           });
@@ -131,24 +131,20 @@ export class MarbleRun {
         return live;
       });
     }
-    const listeners = new Set<Subscriber<unknown>>();
+    const hot = new Subject<unknown>();
     for (const marks of moments) {
-      if (marks[0]!.frame >= 0) this.time.schedule(() => this.play(marks, listeners), marks[0]!.frame, 'source');
+      if (marks[0]!.frame >= 0) this.time.schedule(() => this.play(marks, hot), marks[0]!.frame, 'source');
     }
-    return new Observable((subscriber) => {
-      listeners.add(subscriber);
-      return () => listeners.delete(subscriber);
-    });
+    return hot;
   }
 
-  private play(marks: readonly Mark[], subscribers: Iterable<Subscriber<unknown>>): void {
+  private play(marks: readonly Mark[], listener: Subscriber<unknown> | Subject<unknown>): void {
     for (const { kind, symbol } of marks) {
-      for (const subscriber of subscribers) {
-        if (subscriber.closed) continue;
-        if (kind === 'complete') subscriber.complete();
-        else if (kind === 'error') subscriber.error(this.options.error ?? 'error');
-        else subscriber.next(this.enter(symbol));
-      }
+      if (listener.closed) return;
+      if (kind === 'complete') listener.complete();
+      else if (kind === 'error') listener.error(this.options.error ?? 'error');
+      // Nobody listens to a hot source any more: its item enters nothing.
+      else if (!(listener instanceof Subject) || listener.observed) listener.next(this.enter(symbol));
     }
   }
 

@@ -2,9 +2,9 @@ import { performance as realPerformance } from 'node:perf_hooks';
 
 type Callback = (...args: unknown[]) => void;
 
-/** Among what is due at one moment, a source comes first, then what was put off to "now", then timers; within a rank, who asked first. */
+/** Among what is due at one moment, what was put off to "now" comes first; of timers and sources, who asked first: so it is in RxJS' own runner. */
 export type Rank = 'source' | 'immediate' | 'timer';
-const RANKS: Readonly<Record<Rank, number>> = { source: 0, immediate: 1, timer: 2 };
+const RANKS: Readonly<Record<Rank, number>> = { immediate: 0, source: 1, timer: 1 };
 
 interface Task {
   readonly at: number;
@@ -71,16 +71,18 @@ class VirtualTimer {
     this.arm(delay);
   }
 
-  private arm(delay: number): void {
+  private arm(delay: number, place?: number): void {
+    const sequence = place ?? this.time.place();
     this.task = this.time.schedule(
       () => {
         this.task = undefined;
         // Armed again first, so that the callback may clear it; at least a millisecond on, or time would stand still.
-        if (this.repeats) this.arm(Math.max(1, this.delay));
+        if (this.repeats) this.arm(Math.max(1, this.delay), sequence);
         this.callback();
       },
       delay,
       this.rank,
+      sequence,
     );
   }
 
@@ -130,9 +132,14 @@ export class VirtualTime {
   /** `startAt` is what the calendar shows at the beginning, in milliseconds since 1970. */
   constructor(private readonly startAt = 0) {}
 
-  schedule(run: () => void, delay: number, rank: Rank): Task {
-    const task: Task = { at: this.now + Math.max(0, delay), rank: RANKS[rank], sequence: this.sequence, run, cancelled: false };
+  /** A place in the order of those that are due at one moment; a periodic timer keeps the one it began with. */
+  place(): number {
     this.sequence += 1;
+    return this.sequence;
+  }
+
+  schedule(run: () => void, delay: number, rank: Rank, sequence = this.place()): Task {
+    const task: Task = { at: this.now + Math.max(0, delay), rank: RANKS[rank], sequence, run, cancelled: false };
     this.heap.push(task);
     this.rise(this.heap.length - 1);
     return task;
