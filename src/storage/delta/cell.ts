@@ -88,11 +88,19 @@ function dayOf(text: string): number | undefined {
   return parts === null ? undefined : dayNumber(Number(parts[1]), Number(parts[2]), Number(parts[3]));
 }
 
+const MONTH_DAYS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] as const;
+
+/** Days since 1970 of a date of the Gregorian calendar, counted without a `Date`: this runs several times a row. */
 function dayNumber(year: number, month: number, day: number): number | undefined {
-  if (year === 0 || month < 1 || month > 12 || day < 1 || day > 31) return undefined;
-  const date = new Date(0);
-  date.setUTCFullYear(year, month - 1, day);
-  return date.getUTCDate() === day ? date.getTime() / DAY_MS : undefined;
+  if (year === 0 || month < 1 || month > 12 || day < 1) return undefined;
+  const leap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
+  if (day > (month === 2 && leap ? 29 : MONTH_DAYS[month - 1]!)) return undefined;
+  // years begin in March, so that the leap day is a year's last
+  const counted = month > 2 ? year : year - 1;
+  const era = Math.floor(counted / 400);
+  const ofEra = counted - era * 400;
+  const ofYear = Math.floor((153 * (month > 2 ? month - 3 : month + 9) + 2) / 5) + day - 1;
+  return era * 146_097 + ofEra * 365 + Math.floor(ofEra / 4) - Math.floor(ofEra / 100) + ofYear - 719_468;
 }
 
 /** A stored instant as ISO text: milliseconds, or microseconds where there are some. */

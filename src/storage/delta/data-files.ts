@@ -32,9 +32,9 @@ export class DataFiles {
 
   /** Writes rows into new files, durably; `rowsOf` says which rows went into which. */
   async write(rows: readonly StoredRow[]): Promise<readonly { readonly add: AddAction; readonly rows: readonly StoredRow[] }[]> {
-    const groups = new Map<string, StoredRow[]>();
+    const groups = new Map<StoredCell, StoredRow[]>();
     for (const row of rows) {
-      const key = this.partitions.map((at) => JSON.stringify(partitionText(this.schema.columns[at]!.type, row[at]!))).join();
+      const key = this.groupOf(row);
       const group = groups.get(key);
       if (group === undefined) groups.set(key, [row]);
       else group.push(row);
@@ -47,6 +47,13 @@ export class DataFiles {
       }
     }
     return files;
+  }
+
+  /** What rows of one partition share. */
+  private groupOf(row: StoredRow): StoredCell {
+    if (this.partitions.length === 0) return null;
+    if (this.partitions.length === 1) return row[this.partitions[0]!]!;
+    return this.partitions.map((at) => JSON.stringify(partitionText(this.schema.columns[at]!.type, row[at]!))).join();
   }
 
   private async writeFile(rows: readonly StoredRow[], number: number): Promise<AddAction> {
