@@ -9,6 +9,7 @@ import { isAbandonable } from './lifted.js';
 import { Parking, type ParkingOptions, type Ticket } from './parking.js';
 import type { Passed } from './passed.js';
 import { PluginContext } from './plugin-context.js';
+import type { Filter } from './result.js';
 import { CELL, type PluginRuntime } from './runtime.js';
 
 /** What a chain tells others, and how it waits. */
@@ -21,6 +22,7 @@ export interface ChainOptions extends ParkingOptions {
   readonly check?: CheckMessage | undefined;
 }
 
+const { pass: PASS, skip: SKIP, filter: FILTER } = CELL;
 const SYNC_EVERY = 256;
 const ASYNC_EVERY = 16;
 
@@ -82,6 +84,7 @@ class StageRun extends Parking<Context, Passed> {
       let plugin = plugins[cursor]!;
       let failure: { readonly error: unknown } | undefined;
       let cell = CELL.fail;
+      let ending: Filter | undefined;
       try {
         for (; cursor < plugins.length; cursor += 1) {
           plugin = plugins[cursor]!;
@@ -100,7 +103,9 @@ class StageRun extends Parking<Context, Passed> {
           let startedMs = 0;
           if ((plugin.gap -= 1) <= 0) startedMs = performance.now();
           const answer = plugin.call(context as never);
-          if (isThenable(answer)) {
+          if (answer === undefined) {
+            plugin.cells[PASS]! += 1;
+          } else if (isThenable(answer)) {
             this.park({
               delivery,
               ticket,
@@ -111,10 +116,11 @@ class StageRun extends Parking<Context, Passed> {
               state: { context, startedMs } satisfies Waiting,
             });
             return;
-          }
-          if (startedMs > 0) plugin.measured(performance.now() - startedMs, SYNC_EVERY);
-          if (answer === undefined) {
-            plugin.cells[CELL.pass]! += 1;
+          } else if (isSkip(answer)) {
+            plugin.cells[SKIP]! += 1;
+          } else if (endsHere(answer, context)) {
+            plugin.cells[FILTER]! += 1;
+            ending = answer;
           } else {
             const applied = applyResult(plugin, context, resultOf(answer), this.options.check);
             context = applied.context;
@@ -124,11 +130,17 @@ class StageRun extends Parking<Context, Passed> {
               break;
             }
           }
+          if (startedMs > 0) plugin.measured(performance.now() - startedMs, SYNC_EVERY);
           if (guarded) plugin.recovered();
-          if (context.filtered !== undefined) break;
+          if (ending !== undefined || context.filtered !== undefined) break;
         }
       } catch (error) {
         failure = { error };
+      }
+      if (ending !== undefined) {
+        this.filterAtOnce(delivery, context, plugin.name, ending.reason);
+        this.leave(ticket, undefined);
+        return;
       }
       if (failure === undefined) break;
       if (this.failed(plugin, delivery, context, cell, failure.error)) {
@@ -211,18 +223,25 @@ class StageRun extends Parking<Context, Passed> {
 
   private exit(delivery: Delivery<Context>, context: PluginContext, ticket: Ticket<Context, Passed> | undefined): void {
     const { filtered } = context;
-    if (filtered !== undefined && this.log.wanted) {
-      this.log.line('filtered', {
-        ...about(context, filtered.plugin),
-        level: 'info',
-        message: `filtered by ${filtered.plugin}: ${filtered.reason}`,
-      });
-    }
     if (filtered !== undefined && context.actions.length === 0) {
-      delivery.settle('filtered', `${filtered.plugin}: ${filtered.reason}`);
+      this.filterAtOnce(delivery, context, filtered.plugin, filtered.reason);
       this.leave(ticket, undefined);
-    } else if (context === delivery.value) this.leave(ticket, delivery as Delivery<unknown> as Delivery<Passed>);
+      return;
+    }
+    if (filtered !== undefined) this.tellFiltered(context, filtered.plugin, filtered.reason);
+    if (context === delivery.value) this.leave(ticket, delivery as Delivery<unknown> as Delivery<Passed>);
     else this.leave(ticket, delivery.with<Passed>(context));
+  }
+
+  /** Nobody asked for anything: there is nothing to wait for. */
+  private filterAtOnce(delivery: Delivery<Context>, context: PluginContext, plugin: string, reason: string): void {
+    this.tellFiltered(context, plugin, reason);
+    delivery.settle('filtered', `${plugin}: ${reason}`);
+  }
+
+  private tellFiltered(context: PluginContext, plugin: string, reason: string): void {
+    if (!this.log.wanted) return;
+    this.log.line('filtered', { ...about(context, plugin), level: 'info', message: `filtered by ${plugin}: ${reason}` });
   }
 
   private warn(plugin: PluginRuntime, context: PluginContext, message: string): void {
@@ -242,6 +261,16 @@ interface Waiting {
 
 function about(context: PluginContext, plugin: string): Pick<ChainLine, 'plugin' | 'domain' | 'stage' | 'event_id'> {
   return { plugin, domain: context.domain, stage: context.stage, event_id: context.event_id };
+}
+
+function isSkip(answer: unknown): boolean {
+  return (answer as { readonly kind?: unknown }).kind === 'skip';
+}
+
+/** Filtered, and nobody asked for anything before. */
+function endsHere(answer: unknown, context: PluginContext): answer is Filter {
+  const { kind, actions } = answer as Partial<Filter>;
+  return kind === 'filter' && actions?.length === 0 && context.actions.length === 0 && !OBSERVING.has(context.stage);
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
