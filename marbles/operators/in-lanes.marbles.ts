@@ -18,6 +18,8 @@ describe('inLanes', () => {
       { sink: leavesAfter(4), ignore: ['delivered'] },
     ));
 
+  it('L3: lets those that wait go on one at a time', () =>
+    marbles(lanes, { in: '(aAa)---|', out: 'a---A---(a|)' }, { sink: leavesAfter(4), ignore: ['delivered'] }));
   it('does not hold back what leaves at once', () => marbles(lanes, { in: 'aAaA|', out: 'aAaA|' }));
   it('completes when nothing comes', () => marbles(lanes, { in: '-|', out: '-|' }));
   it('waits with a source that never ends', () => marbles(lanes, { in: 'aA-', out: 'aA-' }));

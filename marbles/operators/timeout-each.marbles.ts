@@ -44,6 +44,15 @@ describe('timeoutEach', () => {
         ),
       { in: 'a--------------|', out: '---------------|', failed: '--------a' },
     ));
+  it('L10: a late answer is nobody else’s', () =>
+    marbles(
+      (source) =>
+        source.pipe(
+          eight,
+          callEach((value: string) => new Promise((resolve) => setTimeout(resolve, value === 'a' ? 12 : 6)), { concurrency: 1 }),
+        ),
+      { in: 'a--------b--------|', out: '---------------b--|', failed: '--------a' },
+    ));
   it('never takes an item back early, whenever the sweep looks', () =>
     marbles(
       (source) =>
