@@ -113,9 +113,14 @@ function describeFailure(failure: Failure, options: FailureRouteOptions): Failin
   const headers = textHeaders(record);
   const described = options.describe(value, failure.error);
   const retryCount = retryCountOf(headers);
-  const category = categoryOf(failure.error);
+  const category = isFullDisk(failure.error) ? 'transient' : categoryOf(failure.error);
   const open = { ...described, record, headers, error: failure.error, category, retryCount };
   return { ...open, decision: decide(open, options) };
+}
+
+/** A full disk is no fault of the message, whatever else it is: there will be room again. */
+function isFullDisk(error: unknown): boolean {
+  return error instanceof PenstockError && error.code === 'PS3002';
 }
 
 function decide(failing: Omit<Failing, 'decision'>, options: FailureRouteOptions): Decision {
