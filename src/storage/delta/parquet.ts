@@ -73,26 +73,36 @@ function arrowData(column: ColumnData, type: DataType, rows: number): Data {
 
 /** Reads some columns of a file; a column that the file lacks is all null. */
 export async function decodeBatch(bytes: Uint8Array, columns: readonly Pick<Column, 'name' | 'type'>[]): Promise<ColumnBatch> {
-  const table = await readTable(
-    bytes,
-    columns.map((column) => column.name),
-  );
-  return {
-    rows: table.numRows,
-    columns: columns.map(({ name, type }) => {
-      const chunks = table.getChild(name)?.data ?? [];
-      return chunks.length === 0 ? emptyColumn(name, type, table.numRows) : gather(name, type, chunks as readonly Data[], table.numRows);
-    }),
-  };
+  return reading(bytes, async (file) => {
+    const there = new Set(tableFromIPC(file.schema().intoIPCStream()).schema.fields.map(({ name }) => name));
+    const asked = columns.map(({ name }) => name).filter((name) => there.has(name));
+    const rows = file.metadata().fileMetadata().numRows();
+    const table = asked.length === 0 ? undefined : await tableOf(file, asked);
+    return {
+      rows,
+      columns: columns.map(({ name, type }) => {
+        const chunks = table?.getChild(name)?.data ?? [];
+        return chunks.length === 0 ? emptyColumn(name, type, rows) : gather(name, type, chunks as readonly Data[], rows);
+      }),
+    };
+  });
 }
 
-/** Reads a file into Arrow columns; some of them, or all. */
-export async function readTable(bytes: Uint8Array, columns?: readonly string[]): Promise<ArrowTable> {
-  // of the two readers only this one passes over columns that were not asked for
+/** Reads a whole file into Arrow columns. */
+export async function readTable(bytes: Uint8Array): Promise<ArrowTable> {
+  return reading(bytes, (file) => tableOf(file));
+}
+
+async function tableOf(file: parquet.ParquetFile, columns?: string[]): Promise<ArrowTable> {
+  const read = await file.read({ batchSize: 1_000_000, ...(columns === undefined ? {} : { columns }) });
+  return tableFromIPC(read.intoIPCStream());
+}
+
+/** Opens a file by the one of the library's readers that passes over columns which were not asked for. */
+async function reading<T>(bytes: Uint8Array, read: (file: parquet.ParquetFile) => Promise<T>): Promise<T> {
   const file = await parquet.ParquetFile.fromFile(new Blob([bytes as Uint8Array<ArrayBuffer>]));
   try {
-    const read = await file.read({ batchSize: 1_000_000, ...(columns === undefined ? {} : { columns: [...columns] }) });
-    return tableFromIPC(read.intoIPCStream());
+    return await read(file);
   } finally {
     file.free();
   }

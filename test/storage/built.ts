@@ -1,0 +1,24 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll } from 'vitest';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+/** The tables as JavaScript, for child processes and threads. Lies where packages are found, and is gone after the file's last test. */
+export function buildTables(): Promise<string> {
+  return (built ??= build());
+}
+
+let built: Promise<string> | undefined;
+
+async function build(): Promise<string> {
+  const cache = `${root}node_modules/.cache`;
+  await mkdir(cache, { recursive: true });
+  const directory = mkdtempSync(`${cache}/penstock-tables-`);
+  afterAll(() => rmSync(directory, { recursive: true, force: true }));
+  await promisify(execFile)('npx', ['tsc', '-p', `${root}test/storage/tsconfig.json`, '--outDir', directory], { cwd: root });
+  return pathToFileURL(`${directory}/src/storage/delta/index.js`).href;
+}
