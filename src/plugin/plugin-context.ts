@@ -60,10 +60,13 @@ export class PluginContext<M = unknown, D extends Data = Data> implements Contex
   readonly actions: readonly PlannedAction[] = NO_ACTIONS;
   readonly filtered: Passed['filtered'] = undefined;
   readonly verdict: Passed['verdict'] = undefined;
+  /** The context that this one was made of: they share a time. */
+  private readonly before: { readonly timestamp: Date } | undefined;
   private time: Date | undefined;
 
   constructor(fields: ContextFields<M, D>) {
-    const added = fields.added_headers ?? NO_HEADERS;
+    const before = fields instanceof PluginContext ? (fields as PluginContext) : undefined;
+    const added = before === undefined ? (fields.added_headers ?? NO_HEADERS) : NO_HEADERS;
     this.domain = fields.domain;
     this.stage = fields.stage;
     this.worker = fields.worker;
@@ -76,7 +79,8 @@ export class PluginContext<M = unknown, D extends Data = Data> implements Contex
     this.added_headers = added;
     this.error = fields.error ?? null;
     this.retry_count = fields.retry_count ?? 0;
-    this.time = fields.timestamp;
+    this.before = before;
+    this.time = before === undefined ? fields.timestamp : undefined;
   }
 
   /** Any context as one that chains work on; one that is already is handed back. */
@@ -92,7 +96,7 @@ export class PluginContext<M = unknown, D extends Data = Data> implements Contex
   }
 
   get timestamp(): Date {
-    this.time ??= new Date();
+    this.time ??= this.before?.timestamp ?? new Date();
     return this.time;
   }
 
@@ -152,24 +156,35 @@ export class PluginContext<M = unknown, D extends Data = Data> implements Contex
   }
 
   private changed(changes: Changes<M>): PluginContext<M, D> {
-    const made = new PluginContext<M, D>(this);
-    Object.assign(
-      made,
-      { headers: this.headers, actions: this.actions, filtered: this.filtered, verdict: this.verdict, time: this.timestamp },
-      changes,
-    );
+    const made = new PluginContext<M, D>(this) as Changeable<M> & PluginContext<M, D>;
+    made.message = changes.message === undefined ? this.message : changes.message;
+    made.headers = changes.headers ?? this.headers;
+    made.added_headers = changes.added_headers ?? this.added_headers;
+    made.actions = changes.actions ?? this.actions;
+    made.filtered = changes.filtered ?? this.filtered;
+    made.verdict = changes.verdict ?? this.verdict;
     copySymbols(this, made);
     return made;
   }
 }
 
 interface Changes<M> {
-  message?: M;
-  headers?: Readonly<Record<string, string>>;
-  added_headers?: Readonly<Record<string, string>>;
-  actions?: readonly PlannedAction[];
-  filtered?: Passed['filtered'];
-  verdict?: Passed['verdict'];
+  readonly message?: M;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly added_headers?: Readonly<Record<string, string>>;
+  readonly actions?: readonly PlannedAction[];
+  readonly filtered?: Passed['filtered'];
+  readonly verdict?: Passed['verdict'];
+}
+
+/** The members that differ from context to context, while one is being made. */
+interface Changeable<M> {
+  message: M;
+  headers: Readonly<Record<string, string>>;
+  added_headers: Readonly<Record<string, string>>;
+  actions: readonly PlannedAction[];
+  filtered: Passed['filtered'];
+  verdict: Passed['verdict'];
 }
 
 /** What a worker noted on a context under a symbol stays with it. */

@@ -58,7 +58,12 @@ export function filter(reason: string, actions: readonly Action[] = NONE): Filte
 
 /** The delivery goes on, and these actions are done for it, in this order. */
 export function act(...actions: readonly (Action | readonly Action[])[]): Act {
-  return { kind: 'act', actions: actions.flat() };
+  return { kind: 'act', actions: isFlat(actions) ? actions : actions.flat() };
+}
+
+function isFlat(actions: readonly (Action | readonly Action[])[]): actions is readonly Action[] {
+  for (const action of actions) if (Array.isArray(action)) return false;
+  return true;
 }
 
 /** The message goes on with these fields in place of its own, if the stage's schema accepts it; else the plugin has failed. */
