@@ -13,7 +13,8 @@ export interface InLanesOptions<T> {
 
 /** One busy key: an item of it is in flight behind this operator, the others wait. */
 class Lane<T> {
-  readonly waiting = new Ring<Delivery<T>>(2);
+  /** Made for the first that waits: most lanes have none. */
+  waiting: Ring<Delivery<T>> | undefined = undefined;
   busy = false;
   pumping = false;
 }
@@ -46,6 +47,7 @@ class Lanes<T> extends Stage<Delivery<T>, Delivery<T>> {
         return;
       }
       this.held += 1;
+      lane.waiting ??= new Ring(4);
       lane.waiting.push(delivery);
       return;
     }
@@ -64,7 +66,7 @@ class Lanes<T> extends Stage<Delivery<T>, Delivery<T>> {
     this.lanes.clear();
     this.held = 0;
     for (const lane of lanes) {
-      for (let next = lane.waiting.shift(); next !== undefined; next = lane.waiting.shift()) release(next, reason);
+      for (let next = lane.waiting?.shift(); next !== undefined; next = lane.waiting?.shift()) release(next, reason);
     }
   }
 
@@ -93,7 +95,7 @@ class Lanes<T> extends Stage<Delivery<T>, Delivery<T>> {
   }
 
   private following(lane: Lane<T>): Delivery<T> | undefined {
-    const next = this.closed ? undefined : lane.waiting.shift();
+    const next = this.closed ? undefined : lane.waiting?.shift();
     if (next !== undefined) this.held -= 1;
     return next;
   }

@@ -1,6 +1,7 @@
-import { config, from, Subject, Subscriber } from 'rxjs';
+import fc from 'fast-check';
+import { config, from, Subject, Subscriber, take } from 'rxjs';
 import { describe, expect, it } from 'vitest';
-import { bounded, callEach, type Delivery, deliveries, inLanes, mapEach, pull, values } from '../../operators/index.js';
+import { bounded, callEach, type Delivery, deliveries, inLanes, mapEach, type Outcome, pull, values } from '../../operators/index.js';
 import { Ring } from '../../operators/ring.js';
 import { Stage, stage } from '../../operators/stage.js';
 
@@ -176,5 +177,62 @@ describe('listeners that throw', () => {
     config.onUnhandledError = before;
     expect(out).toEqual([0, 1, 2]);
     expect(reported).toHaveLength(3);
+  });
+});
+
+interface Item {
+  readonly kind: 'answer' | 'later' | 'throw' | 'reject';
+  readonly turns: number;
+}
+
+describe('the two ends keep the law', () => {
+  const item: fc.Arbitrary<Item> = fc.record({ kind: fc.constantFrom('answer', 'later', 'throw', 'reject'), turns: fc.nat({ max: 4 }) });
+  const behave = async (turns: number, failing: boolean): Promise<void> => {
+    for (let turn = 0; turn < turns; turn += 1) await Promise.resolve();
+    if (failing) throw new Error('rejected');
+  };
+
+  it.each(['deliveries', 'pull'] as const)('%s: each item leaves once, whoever leaves when', async (end) => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(item, { maxLength: 30 }),
+        fc.integer({ min: 1, max: 5 }),
+        fc.option(fc.integer({ min: 1, max: 8 }), { nil: Number.POSITIVE_INFINITY }),
+        fc.boolean(),
+        async (items, credits, wanted, failing) => {
+          const left = new Map<unknown, Outcome>();
+          const entered = new Set<unknown>();
+          const out: unknown[] = [];
+          const onLeft = (value: unknown, outcome: Outcome): void => {
+            expect(left.has(value)).toBe(false);
+            left.set(value, outcome);
+          };
+          function* given(): Generator<Item> {
+            for (const each of items) {
+              entered.add(each);
+              yield each;
+            }
+            if (failing) throw new Error('the source failed');
+          }
+          const opened = end === 'pull' ? pull(given(), { credits, onLeft }) : from(given()).pipe(deliveries({ onLeft }));
+          await completed((complete) =>
+            opened
+              .pipe(
+                callEach(({ kind, turns }: Item) => {
+                  if (end === 'pull') expect(entered.size - left.size).toBeLessThanOrEqual(credits);
+                  if (kind === 'throw') throw new Error('thrown');
+                  return kind === 'answer' ? undefined : behave(turns, kind === 'reject');
+                }),
+                values(),
+                take(wanted),
+              )
+              .subscribe({ next: (value) => out.push(value), complete, error: complete }),
+          );
+          expect([...left.keys()].filter((value) => left.get(value) === 'delivered')).toEqual(out);
+          expect(new Set(left.keys())).toEqual(entered);
+        },
+      ),
+      { numRuns: 300 },
+    );
   });
 });
