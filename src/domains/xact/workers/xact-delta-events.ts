@@ -60,10 +60,7 @@ export function xactDeltaEvents(options: XactDeltaEventsOptions): Observable<Set
               headers: item.headers,
               data: { batch_size: batchSize, table_path: tablePath },
             }),
-          amend: (item, message) => ({
-            ...amendItem(item, message),
-            record: { ...item.record, value: Buffer.from(JSON.stringify(message)) },
-          }),
+          amend: amendEvent,
         }),
         perMessage<RawEvent, EventRow>(() => (item, delivery) => {
           const row = flattenEvent(item.raw, { now: new Date(), text: item.text });
