@@ -33,12 +33,23 @@ function idOf({ headers }: LogRecord): string {
   return headers.find(([name]) => name === 'idempotency-key')?.[1].toString() ?? 'no idempotency key';
 }
 
-/** The dead letters as what they are about, each once however often it was written. */
+/** The dead letters as what they are about, each once however often it was written; a retried task says when it was retried, so its bytes are left out. */
 export function deadLetterSet({ deadLetters }: Holdings): readonly string[] {
   const told = deadLetters.map((letter) =>
-    [letter.worker, letter.reason, letter['media_id'] ?? letter.trace_id, letter.original_value].join(' '),
+    [letter.worker, letter.reason, letter.retry_count, letter['media_id'] ?? letter.original_value].join(' '),
   );
   return [...new Set(told)].toSorted();
+}
+
+/** All that must come out the same, however often the work was interrupted and whoever did it. */
+export function lastingOf(holdings: Holdings) {
+  return {
+    tables: holdings.tables,
+    files: [...holdings.files],
+    deadLetters: deadLetterSet(holdings),
+    published: publishedBy(holdings),
+    outbox: outboxOf(holdings),
+  };
 }
 
 interface Facts {
