@@ -214,7 +214,7 @@ describe('the two ends keep the law', () => {
             }
             if (failing) throw new Error('the source failed');
           }
-          const opened = end === 'pull' ? pull(given(), { credits, onLeft }) : from(given()).pipe(deliveries({ onLeft }));
+          const opened = end === 'pull' ? pull(given(), { credits, onLeft }) : from(given()).pipe(deliveries<Item>({ onLeft }));
           await completed((complete) =>
             opened
               .pipe(
