@@ -21,6 +21,7 @@ import { openLog } from './open-log.js';
 import { openPipeline, type Pipeline } from './pipeline.js';
 import { loadWhole } from './settings.js';
 import type { Shell } from './shell.js';
+import { startUpkeep } from './upkeep.js';
 import { version } from './version.js';
 
 export interface RunOptions {
@@ -112,6 +113,8 @@ export async function openRunning(shell: Shell, options: RunOptions): Promise<Ru
         if (stages.some((stage) => set.stage(stage).plugins.some(({ name }) => name === plugin))) host.halt(error);
       }
     };
+    const endUpkeep = startUpkeep({ transport, folders: [data.cache, data.tmp], log });
+    closing.push(endUpkeep);
     health.start();
     closing.push(async () => health.stop());
     const server = options.api === false || !config.api.enabled ? undefined : await serve(config, health, metrics, pipeline);

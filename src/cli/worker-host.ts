@@ -1,7 +1,17 @@
 import { finalize, merge, Observable, type Subscription } from 'rxjs';
 import type { Delivery } from '../../operators/index.js';
 import { PenstockError } from '../diagnostics/index.js';
-import { type Doors, type Health, type Logger, type Metrics, watchConsumer, type WorkerMeter, workerMeter } from '../observe/index.js';
+import {
+  boundedLog,
+  type Doors,
+  type Health,
+  type Logger,
+  type Metrics,
+  watchConsumer,
+  type WorkerMeter,
+  workerMeter,
+} from '../observe/index.js';
+import { isBuiltInFilter } from '../runtime/built-in-filters.js';
 import { supervise } from '../runtime/supervisor.js';
 import type { Settled } from '../runtime/worker.js';
 import type { Consumer, LogRecord, Transport } from '../transport/transport.js';
@@ -50,6 +60,7 @@ export interface WorkerHost {
 export function workerHost(options: WorkerHostOptions): WorkerHost {
   const { name, topics, transport, credits, log, metrics, health, build } = options;
   const meter = workerMeter(metrics, name);
+  const said = boundedLog(log);
   const draining = new AbortController();
   const inFlight = new Map<Delivery<LogRecord>, number>();
   let consumers: readonly Consumer[] = [];
@@ -64,9 +75,11 @@ export function workerHost(options: WorkerHostOptions): WorkerHost {
         next: (delivery) => {
           meter.entered();
           inFlight.set(delivery, Date.now());
-          delivery.whenSettled((outcome) => {
+          delivery.whenSettled((outcome, reason) => {
             inFlight.delete(delivery);
             meter.left(outcome);
+            if (outcome === 'filtered' && isBuiltInFilter(reason))
+              said.write('info', reason!, 'filtered', { event_id: delivery.origin?.key, reason });
           });
           subscriber.next(delivery);
         },

@@ -3,6 +3,7 @@ import { type Delivery, filtered, perMessage } from '../../operators/index.js';
 import { PenstockError } from '../diagnostics/index.js';
 import type { LogRecord } from '../transport/transport.js';
 import { type ClaimChecks, redeem } from './claim-check.js';
+import { BUILT_IN_FILTERS } from './built-in-filters.js';
 import { type Item, textHeaders } from './item.js';
 import { isForGroup } from './retry-policy.js';
 
@@ -22,7 +23,7 @@ export function decode<M>({ group, read, claims }: DecodeOptions<M>): OperatorFu
       claims === undefined ? identity : redeem(claims, group),
       perMessage<LogRecord, Item<M>>(() => (record, delivery) => {
         const headers = textHeaders(record);
-        if (!isForGroup(headers, group)) return filtered('redelivered for another group');
+        if (!isForGroup(headers, group)) return filtered(BUILT_IN_FILTERS.otherGroup);
         if (record.value === null) throw new PenstockError('PS4101', 'the record has no value', { category: 'permanent' });
         return delivery.with({ record, headers, message: read(record.value) });
       }),

@@ -3,6 +3,7 @@ import { type Delivery, filtered, inLanes, perMessage, tapEach } from '../../../
 import type { UrlPolicy } from '../../../http/url-policy.js';
 import { PenstockError } from '../../../diagnostics/index.js';
 import { redactText } from '../../../observe/redact.js';
+import { BUILT_IN_FILTERS } from '../../../runtime/built-in-filters.js';
 import { deadLetterRecord } from '../../../runtime/dead-letter.js';
 import { decode } from '../../../runtime/decode.js';
 import type { Item } from '../../../runtime/item.js';
@@ -57,7 +58,7 @@ export function xactEventIngester(options: XactEventIngesterOptions): Observable
         inLanes({ key: (item) => item.message.traceId }),
         perMessage<Item<XactEvent>>(() => (item, delivery) => {
           const duplicate = seen !== undefined && !comesBack(item.headers) && seen.has(item.message.traceId, Date.now());
-          return duplicate ? filtered('duplicate') : delivery;
+          return duplicate ? filtered(BUILT_IN_FILTERS.duplicate) : delivery;
         }),
         stage({
           chain: chains['event_ingest'],
@@ -67,7 +68,7 @@ export function xactEventIngester(options: XactEventIngesterOptions): Observable
         }),
         perMessage<Item<XactEvent>, Enriched>(() => (item, delivery) => {
           const task = enrichmentTaskOf(item.message, new Date());
-          if (task === undefined) return filtered('no assignment id');
+          if (task === undefined) return filtered(BUILT_IN_FILTERS.noAssignment);
           return delivery.with({
             record: item.record,
             headers: { ...item.headers, event_type: item.message.type },

@@ -1,5 +1,6 @@
 import type { Observable } from 'rxjs';
 import { filtered, inLanes, perMessage } from '../../../../operators/index.js';
+import { BUILT_IN_FILTERS } from '../../../runtime/built-in-filters.js';
 import { decode } from '../../../runtime/decode.js';
 import type { Item } from '../../../runtime/item.js';
 import { stage } from '../../../runtime/stage.js';
@@ -43,7 +44,7 @@ export function xactResultProcessor(options: XactResultProcessorOptions): Observ
         }),
         perMessage<Item<DownloadResult>, ResultRow>(() => (item, delivery) => {
           const result = item.message;
-          if (result.status === 'failed') return filtered('still being retried');
+          if (result.status === 'failed') return filtered(BUILT_IN_FILTERS.stillRetried);
           const now = new Date();
           return delivery.with(
             result.status === 'completed'
