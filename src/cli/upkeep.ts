@@ -46,10 +46,21 @@ export async function sweep(folders: readonly string[], before: number): Promise
     for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
       if (!entry.isFile()) continue;
       const path = join(entry.parentPath, entry.name);
-      if ((await stat(path)).mtimeMs >= before) continue;
+      const touched = await lastTouched(path);
+      if (touched === undefined || touched >= before) continue;
       await rm(path, { force: true });
       removed += 1;
     }
   }
   return removed;
+}
+
+/** None when the file is gone: somebody has finished with it meanwhile. */
+async function lastTouched(path: string): Promise<number | undefined> {
+  try {
+    return (await stat(path)).mtimeMs;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
 }
