@@ -1,5 +1,5 @@
-import { merge, Observable, type OperatorFunction, Subject } from 'rxjs';
-import { type Delivery, perMessage, tapEach } from '../../operators/index.js';
+import type { OperatorFunction } from 'rxjs';
+import { type Delivery, perMessage, route, tapEach } from '../../operators/index.js';
 import { type Category, categoryOf, PenstockError } from '../diagnostics/index.js';
 import type { Context, Passed } from '../plugin/index.js';
 import type { Header, LogRecord, NewRecord } from '../transport/transport.js';
@@ -83,21 +83,23 @@ export function failureRoute(options: FailureRouteOptions): OperatorFunction<Del
         onVerdict: (failing, verdict) => ({ ...failing, decision: chosen(failing, verdict, options) }),
       }),
       tapEach((failing) => options.onDecision?.(failing)),
-      either(
-        (failing) => failing.decision.action === 'retry',
-        stage<Failing>({
-          chain: chains['retry'],
-          perform,
-          contextOf: (failing) => contextOf('retry', failing, retryData(failing)),
-          amend: same,
-        }),
-        stage<Failing>({
-          chain: chains['dlq'],
-          perform,
-          contextOf: (failing) => contextOf('dlq', failing, deadLetterData(failing)),
-          amend: same,
-        }),
-      ),
+      route<Failing>({
+        by: (failing) => failing.decision.action,
+        to: {
+          retry: stage<Failing>({
+            chain: chains['retry'],
+            perform,
+            contextOf: (failing) => contextOf('retry', failing, retryData(failing)),
+            amend: same,
+          }),
+          dead_letter: stage<Failing>({
+            chain: chains['dlq'],
+            perform,
+            contextOf: (failing) => contextOf('dlq', failing, deadLetterData(failing)),
+            amend: same,
+          }),
+        },
+      }),
       send<Failing>(options.sink, (failing) => [...(options.recordsOf?.(failing) ?? []), recordFor(failing, options)]),
       tapEach((failing, delivery) => {
         if (failing.decision.action === 'retry') delivery.settle('retried', `${failing.category}: ${textOf(failing.error, options)}`);
@@ -221,33 +223,4 @@ export const openedBreaker = new WeakSet<object>();
 
 function textOf(error: unknown, { redact = (text) => text }: FailureRouteOptions): string {
   return redact(error instanceof Error ? error.message : String(error));
-}
-
-/** Each item goes one of two ways; what comes out of either goes on. */
-function either<T>(
-  test: (value: T) => boolean,
-  yes: OperatorFunction<Delivery<T>, Delivery<T>>,
-  no: OperatorFunction<Delivery<T>, Delivery<T>>,
-): OperatorFunction<Delivery<T>, Delivery<T>> {
-  return (source) =>
-    new Observable<Delivery<T>>((subscriber) => {
-      const left = new Subject<Delivery<T>>();
-      const right = new Subject<Delivery<T>>();
-      const outs = merge(left.pipe(yes), right.pipe(no)).subscribe(subscriber);
-      const ins = source.subscribe({
-        next: (delivery) => (test(delivery.value) ? left : right).next(delivery),
-        error: (error: unknown) => {
-          left.error(error);
-          right.error(error);
-        },
-        complete: () => {
-          left.complete();
-          right.complete();
-        },
-      });
-      return () => {
-        ins.unsubscribe();
-        outs.unsubscribe();
-      };
-    });
 }
