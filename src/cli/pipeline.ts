@@ -14,7 +14,7 @@ import { xactRetry } from '../domains/xact/workers/xact-retry.js';
 import { xactUpload } from '../domains/xact/workers/xact-upload.js';
 import { XACT_STAGES } from '../domains/xact/stages.js';
 import { XACT_ATTACHMENTS, XACT_ATTACHMENTS_FAILED, XACT_EVENTS } from '../domains/xact/tables.js';
-import { allTopics, consumedTopics, ofRetryTopic, topicName, WORKERS, XACT, type XactWorker } from '../domains/xact/topics.js';
+import { allTopics, consumedTopics, logicalName, ofRetryTopic, topicName, WORKERS, XACT, type XactWorker } from '../domains/xact/topics.js';
 import { connectionHosts, createDownloader, createFetch, createWebhookPerformer, type WebhookPerformer } from '../http/index.js';
 import {
   type ActionMeter,
@@ -213,13 +213,21 @@ async function identitiesOf(transport: Transport): Promise<ReadonlyMap<string, s
   return identities;
 }
 
+/** Those of the configured delays, and those that hold records of delays which were configured before. */
+async function retryTopicsOf(transport: Transport, delaysMs: readonly number[]): Promise<readonly string[]> {
+  const there = (await transport.topics())
+    .map(({ name }) => name)
+    .filter((name) => logicalName(ofRetryTopic(name)?.topic ?? '') !== undefined);
+  return [...new Set([...consumedTopics('xact-retry', delaysMs), ...there])];
+}
+
 async function hostFor(name: XactWorker, wiring: Wiring): Promise<WorkerHost> {
   const { options } = wiring;
   const { config, transport, metrics, health } = options;
   const domain = config.perDomain[XACT]!;
   const settings = domain.workers[name];
   if (settings === undefined) throw new PenstockError('PS7000', `the configuration has no settings for ${name}`);
-  const topics = consumedTopics(name, domain.retryDelaysMs);
+  const topics = name === 'xact-retry' ? await retryTopicsOf(transport, domain.retryDelaysMs) : consumedTopics(name, domain.retryDelaysMs);
   const make = await builderFor(name, wiring);
   const host: WorkerHost = workerHost({
     name,
