@@ -10,12 +10,15 @@ const later = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve,
 const transient = () => new PenstockError('PS4108', 'not now', { category: 'transient' });
 
 /** Letters are deliveries of one log, in the order in which they come; upper case is partition 1. What fails is dead-lettered after two milliseconds. */
-function fromLog(durableAfterMs: (letter: string) => number): OperatorFunction<Delivery<string>, Delivery<string>> {
+function fromLog(
+  durableAfterMs: (letter: string) => number,
+  offsetOf?: (letter: string) => number,
+): OperatorFunction<Delivery<string>, Delivery<string>> {
   const next = [0, 0];
   return map((outer) => {
     const letter = outer.value;
     const partition = letter === letter.toLowerCase() ? 0 : 1;
-    const offset = next[partition]!;
+    const offset = offsetOf?.(letter) ?? next[partition]!;
     next[partition] = offset + 1;
     const origin = { topic: 't', partition, offset, key: undefined, headers: {}, timestamp: 0 };
     return openDelivery(letter, origin, {
@@ -41,6 +44,8 @@ interface Drawn extends Partial<TableWriterOptions> {
   /** What happens to a letter between source and writer. */
   readonly step?: (letter: string, delivery: Delivery<string>) => void | Promise<void>;
   readonly durableAfterMs?: (letter: string) => number;
+  /** Offsets of letters; else they are counted as they come. */
+  readonly offsetOf?: (letter: string) => number;
   readonly writes?: string;
   /** Hears of the writer when the drawing starts. */
   readonly started?: (writer: TableWriter) => void;
@@ -52,7 +57,7 @@ async function draw(
   drawn: Drawn = {},
   options: Parameters<typeof marbles>[2] = {},
 ): Promise<MemoryTable> {
-  const { table: tableOptions, step, durableAfterMs, writes, started, ...rest } = drawn;
+  const { table: tableOptions, step, durableAfterMs, offsetOf, writes, started, ...rest } = drawn;
   const table = new MemoryTable(tableOptions);
   const subject = (source: Observable<Delivery<string>>) => {
     const writer = tableWriter({
@@ -65,7 +70,7 @@ async function draw(
     });
     started?.(writer);
     return source.pipe(
-      fromLog(durableAfterMs ?? (() => 0)),
+      fromLog(durableAfterMs ?? (() => 0), offsetOf),
       writer.track(),
       callEach(async (letter: string, delivery: Delivery<string>) => step?.(letter, delivery), { order: 'none', concurrency: 100 }),
       map((delivery) => delivery.with<TableRow>({ table: 'things', row: { id: delivery.value } })),
@@ -178,6 +183,94 @@ describe('tableWriter', () => {
       { flushMs: 6, step: (letter) => later({ a: 3, b: 2, c: 1 }[letter] ?? 0), writes: 'abc' },
       { ignore: ['delivered', 'out'] },
     ));
+
+  it('a released delivery holds back those behind it until it comes again', async () => {
+    const first = { value: true };
+    const table = await draw(
+      { in: 'ab-------a----|', out: '', released: '-a' },
+      {
+        offsetOf: (letter) => letter.charCodeAt(0) - 97,
+        step: (letter, delivery) => {
+          if (letter !== 'a' || !first.value) return;
+          first.value = false;
+          delivery.settle('released', 'not now');
+        },
+      },
+      { ignore: ['delivered', 'out', 'released'] },
+    );
+    expect(table.commits.map(({ rows, txns }) => [rows.map(({ id }) => id).join(''), txns[0]!.version])).toEqual([['ab', 2]]);
+  });
+
+  it('L8: those behind a released delivery are released when the source completes, and those before it are written', () =>
+    draw(
+      { in: 'abc----|', out: '---a---|', released: '-b-----c' },
+      {
+        step: (letter, delivery) => {
+          if (letter === 'b') delivery.settle('released', 'not now');
+        },
+        writes: 'a',
+      },
+      { ignore: ['delivered', 'out'], reasons: { c: 'what stands before it was released' } },
+    ));
+
+  it('L8: a drain writes at once, and does not wait for what was released', () =>
+    draw(
+      { in: 'abc-------', out: '-', released: '-b--c' },
+      {
+        flushMs: 100,
+        step: (letter, delivery) => {
+          if (letter === 'b') delivery.settle('released', 'not now');
+        },
+        started: (writer) => setTimeout(() => writer.drain(), 4),
+        writes: 'a',
+      },
+      { ignore: ['delivered', 'out'] },
+    ));
+
+  it('L5: a partition that is lost lets its rows go, and what it waited for does not hold it up when it comes back', async () => {
+    const released = new Set(['a']);
+    const table = await draw(
+      { in: 'abA---c-----|', out: '', released: '-a--b' },
+      {
+        offsetOf: (letter) => letter.toLowerCase().charCodeAt(0) - 97,
+        step: (letter, delivery) => {
+          if (released.has(letter)) delivery.settle('released', 'not now');
+        },
+        started: (writer) => setTimeout(() => writer.lost('t', 0), 4),
+      },
+      { ignore: ['delivered', 'out', 'released'] },
+    );
+    expect(table.commits.map(({ rows, txns }) => [rows.map(({ id }) => id).join(''), txns[0]!.appId, txns[0]!.version])).toEqual([
+      ['A', 't/1', 1],
+      ['c', 't/0', 3],
+    ]);
+  });
+
+  it('says for whom rows wait, and why a commit fails', async () => {
+    let writer: TableWriter | undefined;
+    const states: unknown[] = [];
+    await draw(
+      { in: 'ab----------|', out: '' },
+      {
+        step: (letter) => (letter === 'a' ? later(5) : undefined),
+        table: {
+          before: (_, number) => {
+            if (number === 0) throw transient();
+          },
+        },
+        started: (made) => {
+          writer = made;
+          for (const at of [3, 8]) setTimeout(() => states.push(writer!.state()), at);
+        },
+      },
+      { ignore: ['delivered', 'out'] },
+    );
+    expect(states).toEqual([
+      { rows: 1, bytes: 1, fault: undefined, waitingFor: [{ topic: 't', partition: 0, offset: 0, released: false }] },
+      { rows: 2, bytes: 2, fault: { error: expect.objectContaining({ message: 'not now' }) as unknown, attempts: 1 }, waitingFor: [] },
+    ]);
+    expect(writer!.state()).toEqual({ rows: 0, bytes: 0, fault: undefined, waitingFor: [] });
+  });
 
   it('names a table that nobody knows', () => {
     const table = new MemoryTable();

@@ -75,7 +75,8 @@ export class PartitionProgress {
   /** Entries from the first that is not past on. */
   *open(): Generator<Entry> {
     this.forgetPast();
-    for (let at = this.head; at < this.entries.length; at += 1) yield this.entries[at]!;
+    const entries = this.entries; // forgetting makes another list, so whoever walks this one is not disturbed
+    for (let at = this.head; at < entries.length; at += 1) yield entries[at]!;
   }
 
   find(offset: number): Entry | undefined {

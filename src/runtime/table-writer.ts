@@ -281,9 +281,10 @@ class Writing {
       this.failed(error, cut);
       return !this.waiting;
     }
-    if (cut.units === 0) return false;
+    if (cut.units === 0 && this.rows > 0) return false;
     this.attempts = 0;
     this.fault = undefined;
+    if (cut.units === 0) return false;
     this.unitsAtOnce = Math.min(this.maxRows, this.unitsAtOnce * 2);
     return true;
   }

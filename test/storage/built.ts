@@ -7,18 +7,21 @@ import { afterAll } from 'vitest';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-/** The tables as JavaScript, for child processes and threads. Lies where packages are found, and is gone after the file's last test. */
+let directory: string | undefined;
+let built: Promise<string> | undefined;
+afterAll(() => {
+  if (directory !== undefined) rmSync(directory, { recursive: true, force: true });
+});
+
+/** The tables as JavaScript, for child processes and threads; made once for a test file. Lies where packages are found, and is gone after the last test. */
 export function buildTables(): Promise<string> {
   return (built ??= build());
 }
 
-let built: Promise<string> | undefined;
-
 async function build(): Promise<string> {
   const cache = `${root}node_modules/.cache`;
   await mkdir(cache, { recursive: true });
-  const directory = mkdtempSync(`${cache}/penstock-tables-`);
-  afterAll(() => rmSync(directory, { recursive: true, force: true }));
+  directory = mkdtempSync(`${cache}/penstock-tables-`);
   await promisify(execFile)('npx', ['tsc', '-p', `${root}test/storage/tsconfig.json`, '--outDir', directory], { cwd: root });
   return pathToFileURL(`${directory}/src/storage/delta/index.js`).href;
 }

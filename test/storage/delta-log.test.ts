@@ -262,12 +262,29 @@ describe('clearing up', () => {
     ).toEqual(['1:2', '2:1']);
   });
 
+  it('deletes old commits that a checkpoint stands for, and none after it', async () => {
+    const directory = directoryOf();
+    const table = await openTable({ directory, schema, encoder, checkpointEvery: 4 });
+    for (let n = 1; n <= 10; n += 1) await table.commit({ rows: [row(n)], txns: [{ appId: 'a', version: n }] });
+    await table.close();
+    expect(await table.vacuum()).toEqual([]);
+    await age(directory, 31);
+    const gone = await table.vacuum();
+    expect(gone.length).toBe(9);
+    expect((await readdir(logOf(directory))).sort()).toEqual(
+      ['_last_checkpoint', commitName(8), commitName(9), commitName(10), `${'8'.padStart(20, '0')}.checkpoint.parquet`].sort(),
+    );
+    const again = await openTable({ directory, schema, encoder });
+    expect(await ids(again)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    expect(await again.txn('a')).toBe(10);
+  });
+
   it('keeps a file that was replaced lately, old as the file itself may be', async () => {
     const directory = directoryOf();
     const merging = schemaOf({ id: 'int64', n: 'int64' }, { mode: 'merge', key: ['id'] });
     const table = await openTable({ directory, schema: merging, encoder });
     await table.commit({ rows: [{ id: 1, n: 1 }], txns: [] });
-    await age(directory, 30);
+    await age(directory, 20);
     await table.commit({ rows: [{ id: 1, n: 2 }], txns: [] });
     expect(await table.vacuum()).toEqual([]);
     await table.checkpoint();

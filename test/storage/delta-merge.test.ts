@@ -231,4 +231,19 @@ describe('a table into which what is absent is inserted', () => {
     expect(await table.commit({ rows: rows(1000), txns: [] })).toMatchObject({ written: 1000, absorbed: 1000 });
     expect(await table.count()).toBe(3000);
   });
+
+  it('a saved index forgets the files that merges replaced', async () => {
+    const { readFile } = await import('node:fs/promises');
+    const directory = directoryOf();
+    const table = await openTable({ directory, schema: merging, encoder });
+    for (let n = 0; n < 5; n += 1) await table.commit({ rows: [{ id: 'x', n }, { id: `y${String(n)}` }], txns: [] });
+    await table.close();
+    const head = (await readFile(join(directory, '_key_index', 'keys.bin'))).subarray(32).toString('latin1').split('\n')[0]!;
+    const { count, paths } = JSON.parse(head) as { readonly count: number; readonly paths: readonly string[] };
+    expect(count).toBe(6);
+    expect(paths.length).toBeLessThan(6);
+    const again = await openTable({ directory, schema: merging, encoder });
+    expect(await again.commit({ rows: ['x', 'y0', 'y4', 'z'].map((id) => ({ id, a: 'new' })), txns: [] })).toMatchObject({ written: 4 });
+    expect(await again.count()).toBe(7);
+  });
 });

@@ -124,7 +124,7 @@ export class DeltaTable implements Table {
     this.closed = true;
     await this.turn.catch(() => undefined); // its caller was told
     await this.upkeep;
-    await this.parts.keys?.save(this.parts.state.version, 'always').catch((error: unknown) => this.parts.onUpkeepFailed(error));
+    await this.saveKeys('always').catch((error: unknown) => this.parts.onUpkeepFailed(error));
     if (this.parts.ownsEncoder) await this.parts.encoder.close();
   }
 
@@ -319,8 +319,13 @@ export class DeltaTable implements Table {
     if (version % this.parts.checkpointEvery !== 0) return;
     this.upkeep = this.upkeep
       .then(() => this.writeCheckpoint(version))
-      .then(() => this.parts.keys?.save(version, 'worthwhile'))
+      .then(() => this.saveKeys('worthwhile'))
       .catch((error: unknown) => this.parts.onUpkeepFailed(error));
+  }
+
+  private async saveKeys(when: 'always' | 'worthwhile'): Promise<void> {
+    const { keys, state } = this.parts;
+    await keys?.save(state.version, when, (path) => state.files.has(path));
   }
 
   private writeCheckpoint(version: number): Promise<void> {

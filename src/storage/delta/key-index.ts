@@ -45,6 +45,7 @@ export class KeyIndex {
   private readonly numbers = new Map<string, number>();
   private count = 0;
   private saved = 0;
+  private savedPaths = 0;
 
   private constructor(
     private readonly path: string,
@@ -91,24 +92,32 @@ export class KeyIndex {
     shard.slots[slot + 4] = number;
   }
 
-  /** Saves when so much is new that reading it again would cost more; `always` saves whatever is new. */
-  async save(version: number, when: 'always' | 'worthwhile'): Promise<void> {
+  /**
+   * Saves when so much is new that reading it again would cost more; `always` saves whatever is new. Keys of files that are not live any more
+   * are left out.
+   */
+  async save(version: number, when: 'always' | 'worthwhile', isLive: (path: string) => boolean): Promise<void> {
     const fresh = this.count - this.saved;
-    if (fresh === 0 || (when === 'worthwhile' && fresh < Math.max(1000, this.count / 8))) return;
-    const head = Buffer.from(`${JSON.stringify({ identity: this.identity, version, count: this.count, paths: this.paths })}\n`);
-    const body = new Uint32Array(this.count * WORDS);
+    const files = this.paths.length - this.savedPaths;
+    if ((fresh === 0 && files === 0) || (when === 'worthwhile' && fresh < Math.max(1000, this.count / 8))) return;
+    const paths = this.paths.filter(isLive);
+    const numbers = new Map(paths.map((path, at) => [this.numbers.get(path), at + 1]));
+    const words = new Uint32Array(this.count * WORDS);
     let end = 0;
     for (const shard of this.shards) {
-      if (shard === undefined) continue;
-      for (let slot = 0; slot < shard.slots.length; slot += WORDS) {
-        if (shard.slots[slot + 4] === 0) continue;
-        body.set(shard.slots.subarray(slot, slot + WORDS), end);
+      for (let slot = 0; shard !== undefined && slot < shard.slots.length; slot += WORDS) {
+        const number = numbers.get(shard.slots[slot + 4]);
+        if (number === undefined) continue;
+        words.set(shard.slots.subarray(slot, slot + 4), end);
+        words[end + 4] = number;
         end += WORDS;
       }
     }
-    const content = Buffer.concat([head, Buffer.from(body.buffer)]);
+    const head = Buffer.from(`${JSON.stringify({ identity: this.identity, version, count: end / WORDS, paths })}\n`);
+    const content = Buffer.concat([head, Buffer.from(words.buffer, 0, end * 4)]);
     await replaceDurable(this.path, Buffer.concat([hash('sha256', content, 'buffer'), content]));
     this.saved = this.count;
+    this.savedPaths = this.paths.length;
   }
 
   /** The saved index of a table, or an empty one when there is none that can be trusted. */
@@ -139,6 +148,7 @@ export class KeyIndex {
     const words = new Uint32Array(content.buffer.slice(start, start + head.count * WORDS * 4) as ArrayBuffer);
     for (let at = 0; at < words.length; at += WORDS) this.set(words.subarray(at, at + 4), words[at + 4]!);
     this.saved = this.count;
+    this.savedPaths = this.paths.length;
   }
 }
 

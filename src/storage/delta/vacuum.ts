@@ -8,6 +8,8 @@ import { diskPath } from './partition.js';
 export interface VacuumOptions {
   /** Files younger than this stay, in milliseconds: a writer may be about to commit them, a reader may be reading them. Defaults to seven days. */
   readonly olderThanMs?: number;
+  /** Commits older than this which a checkpoint stands for go too, in milliseconds. Defaults to thirty days. */
+  readonly logOlderThanMs?: number;
   /** Names the files and deletes nothing. */
   readonly dryRun?: boolean;
 }
@@ -20,14 +22,25 @@ interface Ground {
   readonly now: number;
 }
 
-/** Deletes what lies in a table's directory, is old enough, and is neither live nor removed so recently that a reader may still want it. */
-export async function vacuum(ground: Ground, { olderThanMs = 7 * 86_400_000, dryRun }: VacuumOptions): Promise<readonly string[]> {
+const DAY_MS = 86_400_000;
+const LOG_FILE = /^_delta_log\/(\d{20})\.(json|checkpoint\.parquet)$/;
+
+/**
+ * Deletes what lies in a table's directory, is old enough, and is neither live nor removed so recently that a reader may still want it; and old commits that
+ * the newest checkpoint stands for.
+ */
+export async function vacuum(ground: Ground, options: VacuumOptions): Promise<readonly string[]> {
+  const { olderThanMs = 7 * DAY_MS, logOlderThanMs = 30 * DAY_MS, dryRun } = options;
   const before = ground.now - olderThanMs;
+  const checkpoint = (await ground.log.latestCheckpoint(ground.state.version)) ?? 0;
   const needed = new Set([...ground.state.files.keys()].map(diskPath));
   for (const path of await recentlyRemoved(ground, before)) needed.add(diskPath(path));
   const gone: string[] = [];
   for await (const path of filesBelow(ground.directory, '')) {
-    if (needed.has(path) || (await stat(join(ground.directory, path))).mtimeMs > before) continue;
+    const version = LOG_FILE.exec(path)?.[1];
+    if (needed.has(path) || (version !== undefined && Number(version) >= checkpoint)) continue;
+    const age = version === undefined ? before : ground.now - logOlderThanMs;
+    if ((await stat(join(ground.directory, path))).mtimeMs > age) continue;
     gone.push(path);
     if (dryRun !== true) await unlink(join(ground.directory, path));
   }
@@ -42,12 +55,15 @@ async function recentlyRemoved({ log, state, encoder }: Ground, since: number): 
   return all.actions(since).flatMap(({ remove }) => (remove === undefined ? [] : [remove.path]));
 }
 
-/** Data files, and temporary files anywhere; other files of the log and of the index are not looked at. */
+/** Data files, commits and checkpoints, and temporary files anywhere. */
 async function* filesBelow(directory: string, below: string): AsyncGenerator<string> {
   for (const entry of await readdir(join(directory, below), { withFileTypes: true })) {
     const path = below === '' ? entry.name : `${below}/${entry.name}`;
     if (entry.isDirectory()) yield* filesBelow(directory, path);
-    else if (entry.name.startsWith('.') ? entry.name.endsWith('.tmp') : entry.name.endsWith('.parquet') && !path.startsWith('_'))
-      yield path;
+    else if (entry.name.startsWith('.') ? entry.name.endsWith('.tmp') : isOurs(path)) yield path;
   }
+}
+
+function isOurs(path: string): boolean {
+  return path.startsWith('_') ? LOG_FILE.test(path) : path.endsWith('.parquet');
 }
