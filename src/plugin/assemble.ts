@@ -6,6 +6,7 @@ import { chainSet, type ChainSetOptions, type LoadedChainSet } from './chain-set
 import { compileConditions, type Decide } from './conditions.js';
 import { actionsOf, type AnySpec, type Catalogue, type Pluggable } from './definition.js';
 import type { PluginEntry } from './entry.js';
+import { findPlugin, splitConfig } from './entry-plugin.js';
 import { isDefinition, specOf } from './from-class.js';
 import { allOf, eventTypesGate, runtimeOf } from './instance.js';
 import { inOrder } from './order.js';
@@ -57,17 +58,6 @@ const ALL_STAGES: readonly string[] = [
 export function assemble(options: AssembleOptions): Assembled {
   const assembler = new Assembler(options);
   return { set: assembler.set(), diagnostics: assembler.diagnostics };
-}
-
-/** The plugin that a name means; dash and underscore are equal. */
-export function findPlugin(catalogue: Catalogue, name: string): Pluggable | undefined {
-  if (Object.hasOwn(catalogue, name)) return catalogue[name];
-  const key = Object.keys(catalogue).find((known) => plain(known) === plain(name));
-  return key === undefined ? undefined : catalogue[key];
-}
-
-function plain(name: string): string {
-  return name.replaceAll('-', '_').toLowerCase();
 }
 
 interface Standing {
@@ -363,26 +353,6 @@ class Assembler {
       ...(help === undefined ? {} : { help }),
     });
   }
-}
-
-/** Conditions may stand in the config, as older files have them; then they are no part of it. */
-function splitConfig(
-  entry: PluginEntry,
-  pluggable: Pluggable,
-): { readonly config: unknown; readonly conditions: unknown; readonly conditionsAt: Path } {
-  const { config } = entry;
-  if (entry.conditions !== undefined || typeof config !== 'object' || config === null || !('conditions' in config)) {
-    return { config, conditions: entry.conditions, conditionsAt: ['conditions'] };
-  }
-  if (isDefinition(pluggable) && pluggable.spec.config !== undefined && knows(pluggable.spec.config, 'conditions')) {
-    return { config, conditions: undefined, conditionsAt: ['conditions'] };
-  }
-  const { conditions, ...rest } = config;
-  return { config: rest, conditions, conditionsAt: ['config', 'conditions'] };
-}
-
-function knows(schema: z.ZodType, key: string): boolean {
-  return schema instanceof z.ZodObject && key in schema.shape;
 }
 
 function isDefinitionEntry(entry: PluginEntry, catalogue: Catalogue): boolean {

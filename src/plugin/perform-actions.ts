@@ -3,26 +3,18 @@ import { backoffMs, serverRetryAfterMs } from '../../operators/backoff.js';
 import type { Delivery } from '../../operators/index.js';
 import { stage } from '../../operators/stage.js';
 import { categoryOf, PenstockError } from '../diagnostics/index.js';
-import type { Action, ActionType, EmailAction, LogAction, MetricAction, PlannedAction, PublishAction, WebhookAction } from './action.js';
+import type { Action, PlannedAction } from './action.js';
 import { ActionGate } from './action-gate.js';
 import type { Context } from './context.js';
 import { effectsOf } from './effects.js';
+import { canPerform, type Executors, executorOf, unservable } from './executors.js';
 import type { RetryPolicy } from './entry.js';
 import { Parking, type ParkingOptions, type Ticket } from './parking.js';
 import type { Passed, Perform } from './passed.js';
 import { PluginContext } from './plugin-context.js';
 import { type ActionPolicy, DEFAULT_TIMEOUT_MS } from './runtime.js';
 
-export interface PerformActionsOptions extends Omit<ParkingOptions, 'slots'> {
-  /** Each performs one kind of action; one that is asked for and not given here is an error. `add_header` needs none. */
-  readonly publish?: Perform<PublishAction>;
-  readonly webhook?: Perform<WebhookAction>;
-  /** Defaults to a line on standard error. */
-  readonly log?: Perform<LogAction>;
-  readonly metric?: Perform<MetricAction>;
-  readonly email?: Perform<EmailAction>;
-  /** Makes an action durable that somebody else will perform. Without it actions of `mode: background` are performed here. */
-  readonly background?: (planned: PlannedAction, context: Context) => void | PromiseLike<void>;
+export interface PerformActionsOptions extends Executors, Omit<ParkingOptions, 'slots'> {
   /** How many deliveries may have actions out at once. Defaults to 16. */
   readonly concurrency?: number;
   /** How a failed action is tried again: what is transient, or of no known kind. Defaults to 3 attempts from 100 ms on, at most 5 s apart. */
@@ -61,45 +53,6 @@ export function performActions(options: PerformActionsOptions): PerformOperator 
 
 /** Keeps the type of the context. */
 export type PerformOperator = <C extends Context>(source: Observable<Delivery<Passed<C>>>) => Observable<Delivery<C>>;
-
-function canPerform(options: PerformActionsOptions, action: ActionType): boolean {
-  return (
-    executorOf(options, action) !== undefined ||
-    (options.background !== undefined && (action === 'http_webhook' || action === 'send_email'))
-  );
-}
-
-function executorOf(options: PerformActionsOptions, action: ActionType): Perform<never> | undefined {
-  switch (action) {
-    case 'publish_to_topic':
-      return options.publish;
-    case 'http_webhook':
-      return options.webhook;
-    case 'log':
-      return options.log ?? toStandardError;
-    case 'metric':
-      return options.metric;
-    case 'send_email':
-      return options.email;
-    default:
-      return nothing;
-  }
-}
-
-function nothing(): void {
-  // Headers and filters took effect when they were asked for.
-}
-
-function toStandardError({ params }: LogAction): void {
-  process.stderr.write(`${params.level ?? 'info'} ${params.message}\n`);
-}
-
-function unservable(action: ActionType, plugin: string): PenstockError {
-  return new PenstockError('PS1206', `plugin ${plugin} may ask for ${action}, and nothing here performs it`, {
-    category: 'permanent',
-    help: 'give performActions a function for it',
-  });
-}
 
 type Phase = 'entering' | 'acting' | 'pausing' | 'reporting';
 
@@ -228,7 +181,7 @@ class PerformRun extends Parking<Passed, Context> {
         continue;
       }
       if (typeof answer === 'object' && answer !== null && 'then' in answer) {
-        this.wait(delivery, job, ticket, 'acting', answer as PromiseLike<unknown>, this.timeoutOf(planned.plugin));
+        this.wait(delivery, job, ticket, 'acting', answer as PromiseLike<unknown>, this.timeoutOf(planned));
         return;
       }
       this.succeeded(delivery, job, planned);
@@ -357,8 +310,11 @@ class PerformRun extends Parking<Passed, Context> {
     return this.gates.get(plugin);
   }
 
-  private timeoutOf(plugin: string): number {
-    return this.options.policyOf?.(plugin)?.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+  /** The limit of the plugin's entry; a webhook that names a longer one has it. */
+  private timeoutOf({ plugin, action }: PlannedAction): number {
+    const limitMs = this.options.policyOf?.(plugin)?.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    const asked = action.type === 'http_webhook' ? action.params.timeout : undefined;
+    return asked === undefined ? limitMs : Math.max(limitMs, asked * 1_000);
   }
 }
 

@@ -301,6 +301,19 @@ describe('performActions', () => {
     expect(out).toEqual(['1']);
   });
 
+  it('lets a webhook that names a longer limit have it', async () => {
+    const { source, failures, advance } = running([asking('a', [webhook('https://a.example.com', { timeout: 30 })])], {
+      webhook: () => new Promise<void>(() => undefined),
+      retry: { attempts: 1, base: 1, cap: 1 },
+    });
+    source.next(one);
+    await turns();
+    await advance(29_900);
+    expect(failures).toEqual([]);
+    await advance(200);
+    expect(failures).toMatchObject([{ code: 'PS4002' }]);
+  });
+
   it('keeps the order of a key, and runs other keys at once, no more than it may', async () => {
     const open: (() => void)[] = [];
     const began: string[] = [];
