@@ -40,7 +40,16 @@ const HOUSE: Readonly<Record<string, Room>> = {
   },
   'src/simulator': { rooms: [...ground, 'src/domains', 'src/http'], packages: [] },
   'src/testing': {
-    rooms: [...ground, 'src/plugin', 'src/transport', 'src/transport/memory', 'src/domains', 'src/runtime', 'src/config', 'src/storage/delta'],
+    rooms: [
+      ...ground,
+      'src/plugin',
+      'src/transport',
+      'src/transport/memory',
+      'src/domains',
+      'src/runtime',
+      'src/config',
+      'src/storage/delta',
+    ],
     packages: ['rxjs', 'fast-check', 'vitest'],
   },
   'src/cli': { rooms: ['*'], packages: ['commander', 'rxjs', 'zod', 'yaml'] },
@@ -99,7 +108,11 @@ function complaint(file: string, specifier: string): string | undefined {
 describe('the house', () => {
   it('sees files in every room of the ground floor', () => {
     expect(files.length).toBeGreaterThan(60);
-    for (const room of Object.keys(HOUSE)) expect(files.filter((file) => roomOf(file) === room), room).not.toHaveLength(0);
+    for (const room of Object.keys(HOUSE))
+      expect(
+        files.filter((file) => roomOf(file) === room),
+        room,
+      ).not.toHaveLength(0);
   });
 
   it('imports downwards only, vendors in one room each', () => {
@@ -116,7 +129,11 @@ describe('the house', () => {
     const heavy = ['kafkajs', 'lmdb', 'got', 'prom-client'];
     const doors = ['operators/index.ts', 'src/plugin/index.ts', ...sources('plugins'), ...sources('src/domains/xact/workers')];
     expect(doors.length).toBeGreaterThan(15);
-    for (const door of doors) expect(reached(door).filter((name) => heavy.includes(name)), door).toEqual([]);
+    for (const door of doors)
+      expect(
+        reached(door).filter((name) => heavy.includes(name)),
+        door,
+      ).toEqual([]);
   });
 });
 

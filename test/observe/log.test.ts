@@ -11,12 +11,10 @@ function recorded(options: LogOptions = {}) {
 describe('the log', () => {
   it('writes a sentence and fields, in one line of JSON', () => {
     const { logger, lines, last } = recorded();
-    logger
-      .child({ worker: 'xact-download' })
-      .warn('a download failed', {
-        attempt: 2,
-        error: new PenstockError('PS4104', 'HTTP 503', { category: 'transient', httpStatus: 503 }),
-      });
+    logger.child({ worker: 'xact-download' }).warn('a download failed', {
+      attempt: 2,
+      error: new PenstockError('PS4104', 'HTTP 503', { category: 'transient', httpStatus: 503 }),
+    });
     expect(lines).toHaveLength(1);
     expect(lines[0]).toMatch(/\n$/);
     const { time, ...rest } = last();

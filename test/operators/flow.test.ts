@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { config, from, Subject, Subscriber, take } from 'rxjs';
+import { config, from, type Observable, Subject, Subscriber, take } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { bounded, callEach, type Delivery, deliveries, inLanes, mapEach, type Outcome, pull, values } from '../../operators/index.js';
 import { Ring } from '../../operators/ring.js';
@@ -214,7 +214,7 @@ describe('the two ends keep the law', () => {
             }
             if (failing) throw new Error('the source failed');
           }
-          const opened = end === 'pull' ? pull(given(), { credits, onLeft }) : from(given()).pipe(deliveries<Item>({ onLeft }));
+          const opened: Observable<Delivery<Item>> = end === 'pull' ? pull(given(), { credits, onLeft }) : from(given()).pipe(deliveries<Item>({ onLeft }));
           await completed((complete) =>
             opened
               .pipe(
