@@ -214,7 +214,8 @@ describe('the two ends keep the law', () => {
             }
             if (failing) throw new Error('the source failed');
           }
-          const opened: Observable<Delivery<Item>> = end === 'pull' ? pull(given(), { credits, onLeft }) : from(given()).pipe(deliveries<Item>({ onLeft }));
+          const opened: Observable<Delivery<Item>> =
+            end === 'pull' ? pull<Item>(given(), { credits, onLeft }) : from(given()).pipe(deliveries<Item>({ onLeft }));
           await completed((complete) =>
             opened
               .pipe(
