@@ -331,7 +331,7 @@ async function builderFor(name: XactWorker, wiring: Wiring): Promise<Builder> {
     case 'xact-download': {
       const fetch = createDownloader({ ...http, directory: join(data.cache, XACT), production: config.production, environment: env });
       const download = meteredDownload(fetch, metrics, name);
-      const hosts = guard(DOWNLOAD_BREAKER);
+      const hosts = guard({ ...http.breaker, halfOpenMax: PROBES, ignoreAuth: false });
       return (shared, concurrency) => ({
         settled$: xactDownload({
           ...shared,
@@ -388,8 +388,8 @@ async function builderFor(name: XactWorker, wiring: Wiring): Promise<Builder> {
   }
 }
 
-/** Of what one host answers: ten failures in a row that another attempt might mend close it for half a minute. */
-const DOWNLOAD_BREAKER = { failureThreshold: 10, successThreshold: 3, openMs: 30_000, halfOpenMax: 5, ignoreAuth: false } as const;
+/** How many downloads a half-open breaker lets through at once. */
+const PROBES = 5;
 
 function hostOf(url: string): string {
   return URL.canParse(url) ? new URL(url).host : '';

@@ -88,6 +88,8 @@ export interface HttpConfig {
   readonly minBytesPerSecond: number;
   readonly connectTimeoutMs: number;
   readonly maxRedirects: number;
+  /** Of one host: while it is open, downloads from there wait. */
+  readonly breaker: { readonly failureThreshold: number; readonly successThreshold: number; readonly openMs: number };
   readonly allowLocalhost: boolean;
 }
 

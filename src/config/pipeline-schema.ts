@@ -145,6 +145,15 @@ export function pipelineSchema(domains: readonly DomainShape[] = DOMAINS) {
         min_bytes_per_second: size().prefault('1KiB').describe('A transfer that stays slower is given up; 0 allows any.'),
         connect_timeout: duration().prefault('10s').describe('The longest wait for a connection.'),
         max_redirects: count(0, 20).default(5).describe('Redirects that are followed; each target is checked like the first address.'),
+        breaker: section('http.breaker', 'When a host whose files keep failing is left alone.', {
+          failures: count(1, 1000)
+            .default(10)
+            .describe('Failures in a row, of those that another attempt may mend, that open the breaker of a host.'),
+          successes: count(1, 1000).default(3).describe('Successes that close it again.'),
+          open: duration()
+            .prefault('30s')
+            .describe('How long it stays open before it tries again; downloads wait meanwhile, and nothing counts as an attempt.'),
+        }),
         allow_localhost: z.boolean().default(false).describe('Allows loopback addresses. Refused in production.'),
       }),
       tables: section('tables', 'When rows become durable.', {

@@ -191,6 +191,11 @@ function readHttp(
       minBytesPerSecond: written.min_bytes_per_second,
       connectTimeoutMs: written.connect_timeout,
       maxRedirects: written.max_redirects,
+      breaker: {
+        failureThreshold: written.breaker.failures,
+        successThreshold: written.breaker.successes,
+        openMs: written.breaker.open,
+      },
       allowLocalhost: written.allow_localhost,
     },
   };

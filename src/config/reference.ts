@@ -76,6 +76,11 @@ export function configReference(domains: readonly DomainShape[] = DOMAINS): stri
   ].join('\n');
 }
 
+/** The keys of any schema as a table of Markdown: the config of a plugin, say. */
+export function keysTable(schema: z.ZodType): string {
+  return table(toJson(schema)).join('\n');
+}
+
 function table(schema: JsonSchema): string[] {
   return ['| key | value | default | meaning |', '|---|---|---|---|', ...rows(schema, '')];
 }

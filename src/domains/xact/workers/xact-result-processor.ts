@@ -12,6 +12,8 @@ import { contextOf } from '../stages.js';
 import { attachmentRow, failedAttachmentRow, XACT_ATTACHMENTS, XACT_ATTACHMENTS_FAILED } from '../tables.js';
 import { amendItem, performOf, xactWorker, type XactWorkerOptions } from './shell.js';
 
+export type { DownloadResult } from '../messages.js';
+
 export interface XactResultProcessorOptions extends XactWorkerOptions {
   readonly rows: RowSink;
 }

@@ -1,0 +1,76 @@
+// Writes the generated parts of the documentation, between `<!-- generated: NAME -->` and `<!-- end -->`, from the built sources. With `--check` it
+// writes nothing and fails when a part is stale.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { builtIns } from '../dist/plugins/index.js';
+import { configReference, keysTable } from '../dist/src/config/index.js';
+import { XACT_TABLES } from '../dist/src/domains/xact/tables.js';
+import { metricsReference } from '../dist/src/observe/index.js';
+
+const PARTS = {
+  configuration: configReference,
+  metrics: metricsReference,
+  plugins: () => [...new Set(Object.values(builtIns))].map(pluginReference).join('\n\n'),
+  tables: () => XACT_TABLES.map(tableReference).join('\n\n'),
+  'processing-times': () =>
+    XACT_TABLES.map(
+      ({ name, columns }) =>
+        `- \`${name}\`: ${columns
+          .filter((column) => column.processingTime)
+          .map((column) => `\`${column.name}\``)
+          .join(', ')}`,
+    ).join('\n'),
+};
+const FILES = ['configuration', 'metrics', 'plugins', 'tables'];
+
+function tableReference({ name, about, columns, partitionBy, mode, key, preserveOnUpdate }) {
+  const facts = [
+    `mode \`${mode}\``,
+    ...(key.length > 0 ? [`key ${key.map((column) => `\`${column}\``).join(', ')}`] : []),
+    ...(partitionBy.length > 0 ? [`partitioned by ${partitionBy.map((column) => `\`${column}\``).join(', ')}`] : []),
+    ...(preserveOnUpdate.length > 0 ? [`kept on update ${preserveOnUpdate.map((column) => `\`${column}\``).join(', ')}`] : []),
+  ];
+  const rows = columns.map((column) => `| \`${column.name}\` | ${column.type} | ${column.about} |`);
+  return [`### ${name}`, '', `${about} ${facts.join(' · ')}.`, '', '| column | type | holds |', '|---|---|---|', ...rows].join('\n');
+}
+
+/** A definition's own words: what it does, where it stands, what it may ask for, and its config. */
+function pluginReference(definition) {
+  const { spec } = definition;
+  const names = Object.keys(builtIns).filter((name) => builtIns[name] === definition && name !== spec.name);
+  const actions =
+    typeof spec.effects?.actions === 'function'
+      ? 'by its config'
+      : (spec.effects?.actions ?? []).map((action) => `\`${action}\``).join(', ');
+  const facts = [
+    ['also called', names.map((name) => `\`${name}\``).join(', ')],
+    ['runs at', spec.stages === undefined ? 'every stage' : spec.stages.map((stage) => `\`${stage}\``).join(', ')],
+    ['domains', spec.domains === undefined ? 'all' : spec.domains.map((domain) => `\`${domain}\``).join(', ')],
+    ['priority', String(spec.priority ?? 100)],
+    ['may ask for', [actions, spec.effects?.filters ? 'filtering' : ''].filter((text) => text !== '').join(', ') || 'nothing'],
+  ];
+  return [
+    `### ${spec.name}`,
+    '',
+    spec.summary,
+    '',
+    ...facts.filter(([, text]) => text !== '').map(([what, text]) => `- ${what}: ${text}`),
+    '',
+    ...(spec.config === undefined ? ['It has no config.'] : [keysTable(spec.config)]),
+  ].join('\n');
+}
+
+const check = process.argv.includes('--check');
+let stale = 0;
+for (const file of FILES) {
+  const path = new URL(`${file}.md`, import.meta.url);
+  const text = readFileSync(path, 'utf8');
+  const fresh = text.replace(
+    /<!-- generated: ([\w-]+) -->\n[\s\S]*?<!-- end -->/g,
+    (_, name) => `<!-- generated: ${name} -->\n${PARTS[name]().trim()}\n<!-- end -->`,
+  );
+  if (fresh === text) continue;
+  stale += 1;
+  if (check) console.error(`docs/${file}.md is stale: npm run docs`);
+  else writeFileSync(path, fresh);
+}
+process.exitCode = check && stale > 0 ? 1 : 0;

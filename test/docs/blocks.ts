@@ -1,0 +1,37 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const root = fileURLToPath(new URL('../..', import.meta.url));
+
+/** A fenced block of a page. */
+export interface Block {
+  /** The page, from the root of the repository. */
+  readonly page: string;
+  readonly line: number;
+  readonly language: string;
+  readonly text: string;
+}
+
+/** Every page that a reader is shown. */
+export function pages(): string[] {
+  const below = ['docs', 'examples'].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile() && entry.name.endsWith('.md'))
+      .map((entry) => relative(root, join(entry.parentPath, entry.name))),
+  );
+  return ['README.md', 'CONTRIBUTING.md', ...below];
+}
+
+export function blocksOf(page: string): Block[] {
+  const lines = readFileSync(join(root, page), 'utf8').split('\n');
+  const blocks: Block[] = [];
+  for (let at = 0; at < lines.length; at += 1) {
+    const fence = /^(`{3,})(\w*)/.exec(lines[at]!);
+    if (fence === null) continue;
+    const end = lines.indexOf(fence[1]!, at + 1);
+    blocks.push({ page, line: at + 1, language: fence[2]!, text: `${lines.slice(at + 1, end).join('\n')}\n` });
+    at = end;
+  }
+  return blocks;
+}
