@@ -95,6 +95,7 @@ describe('raw events', () => {
         const written = JSON.stringify(data);
         expect(parseEvent({ ...raw, data: written })).toEqual(parseEvent({ ...raw, data: JSON.parse(written) as unknown }));
       }),
+      { examples: [[JSON.parse('{"__proto__":[]}') as Record<string, never>]] },
     );
   });
 

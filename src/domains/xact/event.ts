@@ -45,6 +45,12 @@ function contentOf(data: string): unknown {
   }
 }
 
+/** An object as it is: a copy would lose a member that is called `__proto__`. */
+const content = z.custom<Readonly<Record<string, unknown>>>(
+  (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+  'expected an object or its JSON text',
+);
+
 /** Reads a raw event: names of the wire and of the model, `data` as an object or as its JSON text; what is not known is left out. */
 export const xactEvent = z.preprocess(
   byWireName,
@@ -58,7 +64,7 @@ export const xactEvent = z.preprocess(
       .transform((text) => text ?? ''),
     traceId: requiredText,
     eventId: z.string().nullable().default(null),
-    data: z.union([z.string().transform(contentOf), z.record(z.string(), z.unknown())]).default({}),
+    data: z.union([z.string().transform(contentOf), content]).default({}),
   }),
 );
 
