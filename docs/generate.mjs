@@ -1,12 +1,16 @@
 // Writes the generated parts of the documentation, between `<!-- generated: NAME -->` and `<!-- end -->`, from the built sources. With `--check` it
 // writes nothing and fails when a part is stale.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { elsewhere, guarantees, requirements } from './requirements.mjs';
 import { builtIns } from '../dist/plugins/index.js';
 import { configReference, keysTable } from '../dist/src/config/index.js';
 import { XACT_TABLES } from '../dist/src/domains/xact/tables.js';
 import { metricsReference } from '../dist/src/observe/index.js';
 
 const PARTS = {
+  guarantees: () => proofs(guarantees),
+  requirements: () => proofs(requirements),
+  elsewhere: () => Object.entries(elsewhere).map(([id, why]) => `- **${id}** ${why}`).join('\n'),
   configuration: configReference,
   metrics: metricsReference,
   plugins: () => [...new Set(Object.values(builtIns))].map(pluginReference).join('\n\n'),
@@ -20,7 +24,41 @@ const PARTS = {
           .join(', ')}`,
     ).join('\n'),
 };
-const FILES = ['configuration', 'metrics', 'plugins', 'tables'];
+const FILES = ['configuration', 'guarantees', 'metrics', 'plugins', 'tables'];
+
+function testFiles() {
+  return ['test', 'marbles'].flatMap((folder) =>
+    readdirSync(new URL(`../${folder}`, import.meta.url), { recursive: true })
+      .map((path) => `${folder}/${path.replaceAll('\\', '/')}`)
+      .filter((path) => /\.ts$/.test(path) && !path.includes('.blocks'))
+      .sort(),
+  );
+}
+
+/** The tests that carry a number at the head of their name. */
+function testsByNumber() {
+  const found = new Map();
+  for (const file of testFiles()) {
+    const text = readFileSync(new URL(`../${file}`, import.meta.url), 'utf8');
+    for (const [, , name] of text.matchAll(/\b(?:it|describe)(?:\.each\([^)]*\)|\.\w+)?\(\s*(['`])((?:(?!\1).)*?)\1/g)) {
+      const head = /^((?:[A-GL]\d+(?:[,/ ]+(?:and )?)?)+):/.exec(name)?.[1] ?? '';
+      for (const [number] of head.matchAll(/[A-GL]\d+/g)) found.set(number, [...(found.get(number) ?? []), { file, name }]);
+    }
+  }
+  return found;
+}
+
+function proofs(list) {
+  const tests = testsByNumber();
+  return Object.entries(list)
+    .map(([id, what]) => {
+      const own = tests.get(id) ?? [];
+      if (own.length === 0) throw new Error(`no test is named after ${id} (${what})`);
+      const files = [...new Set(own.map(({ file }) => file))].map((file) => `[${file}](../${file})`);
+      return `- **${id}** ${what}: ${files.join(', ')}`;
+    })
+    .join('\n');
+}
 
 function tableReference({ name, about, columns, partitionBy, mode, key, preserveOnUpdate }) {
   const facts = [
