@@ -1,5 +1,6 @@
 import { open } from 'node:fs/promises';
 import { createProgress } from '../observe/progress.js';
+import { byteInput } from './byte-input.js';
 import { openDataDirectory } from './data-directory.js';
 import { cliDomain } from './domain.js';
 import { EXIT, UsageError } from './exit-codes.js';
@@ -35,7 +36,7 @@ export async function ingestCommand(shell: Shell, file: string, flags: IngestFla
           counts = await ingest({
             transport,
             domain,
-            fd: input?.fd ?? STDIN,
+            input: byteInput(input?.fd ?? STDIN),
             file: file === '-' ? 'standard input' : file,
             maxRecord: flags.maxRecord,
             signal,

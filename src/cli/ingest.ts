@@ -3,13 +3,14 @@ import { PenstockError } from '../diagnostics/index.js';
 import { deadLetterRecord } from '../runtime/dead-letter.js';
 import type { NewRecord, Transport } from '../transport/transport.js';
 import type { CliDomain } from './domain.js';
+import type { ByteInput } from './byte-input.js';
 import { LINE_END, lineBlocks } from './line-blocks.js';
 
 export interface IngestOptions {
   readonly transport: Transport;
   readonly domain: CliDomain;
   /** What is read. */
-  readonly fd: number;
+  readonly input: ByteInput;
   /** The file's name, as dead letters tell it. */
   readonly file: string;
   /** A longer line, without its end, is dead-lettered. */
@@ -37,11 +38,10 @@ const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
  */
 export async function ingest(options: IngestOptions): Promise<IngestCounts> {
   const run = new Ingestion(options);
-  for await (const block of lineBlocks(options.fd, { maxLine: options.maxRecord + 2 })) {
+  for await (const block of lineBlocks(options.input, { maxLine: options.maxRecord + 2, signal: options.signal })) {
     if (block.kind === 'lines') run.takeLines(block.bytes);
     else run.takePart(block.bytes, block.last);
-    if (run.full) await run.write();
-    if (options.signal?.aborted === true) break;
+    if (run.full || !run.writing) await run.write();
   }
   await run.end();
   return run.counts;
@@ -55,6 +55,8 @@ class Ingestion {
   private batch: NewRecord[] = [];
   private batchBytes = 0;
   private written: Promise<unknown> = Promise.resolve();
+  /** A batch is on its way; meanwhile the next one grows, so that what comes slowly does not wait for a whole batch. */
+  writing = false;
   private parts: Buffer[] = [];
 
   constructor(private readonly options: IngestOptions) {}
@@ -93,7 +95,9 @@ class Ingestion {
     const { batch } = this;
     this.batch = [];
     this.batchBytes = 0;
+    this.writing = true;
     this.written = this.options.transport.produce(batch).then(() => {
+      this.writing = false;
       const dead = batch.filter(({ topic }) => topic === this.options.domain.deadLetters).length;
       this.deadLettered += dead;
       this.ingested += batch.length - dead;

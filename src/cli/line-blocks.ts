@@ -1,4 +1,4 @@
-import { read } from 'node:fs';
+import type { ByteInput } from './byte-input.js';
 
 /** Whole lines as they stand in the input, line ends included; only the last block may lack its last line end. */
 export interface LinesBlock {
@@ -18,19 +18,20 @@ export interface LineBlocksOptions {
   readonly maxLine: number;
   /** Bytes asked for at once. Defaults to 1 MiB. */
   readonly size?: number;
+  /** Ends the reading at once, also while nothing comes: what is not a whole line yet is left out. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export const LINE_END = 10;
 const MIN_READ = 64 * 1024;
-const AGAIN_MS = 5;
 
 /**
- * Reads a file, a pipe or a terminal in blocks of whole lines, looking for line ends in the bytes. The next block is read while the last one is
+ * Reads in blocks of whole lines, looking for line ends in the bytes. The next block is read while the last one is
  * worked on. Blocks stay valid for as long as somebody holds them; nobody may write to them.
  */
 export async function* lineBlocks(
-  fd: number,
-  { maxLine, size = 1024 * 1024 }: LineBlocksOptions,
+  input: ByteInput,
+  { maxLine, size = 1024 * 1024, signal }: LineBlocksOptions,
 ): AsyncGenerator<LinesBlock | LongLinePart> {
   const smallest = Math.max(size, MIN_READ);
   let slab = Buffer.allocUnsafeSlow(smallest);
@@ -46,11 +47,12 @@ export async function* lineBlocks(
       start = 0;
       end = rest;
     }
-    return readSome(fd, slab, end);
+    return readSome(input, slab, end, signal);
   };
   let pending = more();
   for (;;) {
     const { count, error } = await pending;
+    if (signal?.aborted === true) return;
     if (error !== undefined) throw error;
     if (count === 0) {
       if (long) yield { kind: 'long_line', bytes: slab.subarray(start, end), last: true };
@@ -94,15 +96,18 @@ interface ReadEnd {
 }
 
 /** Never rejects: the answer may have to wait until the last block is worked on, and nobody listens meanwhile. */
-function readSome(fd: number, into: Buffer, offset: number): Promise<ReadEnd> {
+function readSome(input: ByteInput, into: Buffer, offset: number, signal: AbortSignal | undefined): Promise<ReadEnd> {
   return new Promise((resolve) => {
-    const attempt = (): void =>
-      read(fd, into, offset, into.length - offset, null, (error, count) => {
-        if (error === null) resolve({ count });
-        else if (error.code === 'EAGAIN') setTimeout(attempt, AGAIN_MS);
-        else if (error.code === 'EOF') resolve({ count: 0 });
-        else resolve({ count: 0, error });
-      });
-    attempt();
+    const end = (result: ReadEnd): void => {
+      signal?.removeEventListener('abort', onAbort);
+      resolve(result);
+    };
+    const onAbort = (): void => end({ count: 0 });
+    if (signal?.aborted === true) return end({ count: 0 });
+    signal?.addEventListener('abort', onAbort, { once: true });
+    input.read(into, offset).then(
+      (count) => end({ count }),
+      (error: unknown) => end({ count: 0, error: error instanceof Error ? error : new Error(String(error)) }),
+    );
   });
 }

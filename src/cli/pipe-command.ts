@@ -7,6 +7,7 @@ import { EVENT_TYPE_HEADER } from '../domains/xact/tasks.js';
 import { XACT } from '../domains/xact/topics.js';
 import { redactFields } from '../observe/redact-fields.js';
 import { assemble, type ChainLine, type Context, PluginContext } from '../plugin/index.js';
+import { byteInput } from './byte-input.js';
 import { type ByteOutput, byteOutput } from './byte-output.js';
 import { cliDomain } from './domain.js';
 import { EXIT, InvalidConfiguration, UsageError } from './exit-codes.js';
@@ -38,7 +39,7 @@ export async function pipeCommand(shell: Shell, flags: PipeFlags): Promise<numbe
     entries: loaded.entries[domain] ?? [],
     catalogue: builtIns,
     stages: XACT_STAGE_SPECS,
-    log: (line) => tell(problems, line, shell),
+    ...(shell.quiet ? {} : { log: (line: ChainLine) => tell(problems, line, shell) }),
     onStop: (plugin, error) => stopped.abort(new Error(`${plugin} failed and its on_error is stop`, { cause: error })),
   });
   if (hasErrors(diagnostics)) throw new InvalidConfiguration([...loaded.diagnostics, ...diagnostics]);
@@ -51,7 +52,7 @@ export async function pipeCommand(shell: Shell, flags: PipeFlags): Promise<numbe
       const counts = await pipe({
         chain: set.stage(stage).operator,
         contextOf: contextMaker(stage, flags.eventType),
-        fd: STDIN,
+        input: byteInput(STDIN),
         out: shell.out,
         actions,
         deadLetters: problems,
@@ -99,7 +100,7 @@ function textAt(message: object, name: string): string | undefined {
 
 /** A line of the log, as the workers would write it. */
 function tell(problems: ByteOutput, { level, message, ...fields }: ChainLine, shell: Shell): void {
-  if (shell.quiet || (level === 'info' && shell.verbosity === 0)) return;
+  if (level === 'info' && shell.verbosity === 0) return;
   problems.write(`${JSON.stringify({ level, ...redactFields(fields), msg: message })}\n`);
 }
 

@@ -4,13 +4,14 @@ import { type ClaimOwner, type Delivery, type Ending, openDelivery, OUTCOMES, ty
 import { PenstockError } from '../diagnostics/index.js';
 import type { Context, Passed } from '../plugin/index.js';
 import type { ByteOutput } from './byte-output.js';
+import type { ByteInput } from './byte-input.js';
 import { LINE_END, lineBlocks } from './line-blocks.js';
 
 export interface PipeOptions {
   readonly chain: OperatorFunction<Delivery<Context>, Delivery<Passed>>;
   /** The context of a message as it stands in its line. */
   readonly contextOf: (message: object) => Context;
-  readonly fd: number;
+  readonly input: ByteInput;
   readonly out: ByteOutput;
   /** Where the actions that plugins ask for are told, a line each. */
   readonly actions: ByteOutput;
@@ -42,11 +43,10 @@ const BLOCK = 256 * 1024;
  */
 export async function pipe(options: PipeOptions): Promise<PipeCounts> {
   const run = new PipeRun(options);
-  for await (const block of lineBlocks(options.fd, { maxLine: MAX_LINE, size: BLOCK })) {
+  for await (const block of lineBlocks(options.input, { maxLine: MAX_LINE, size: BLOCK, signal: options.signal })) {
     if (block.kind === 'lines') await run.takeBlock(block.bytes);
     else run.takeTooLong(block.last);
     await run.room();
-    if (options.signal?.aborted === true) break;
   }
   return run.end();
 }
@@ -121,9 +121,9 @@ class PipeRun {
     // ASCII needs no decoding, and a block of it no further look at any of its lines.
     const encoding = isAscii(bytes) ? 'latin1' : 'utf8';
     const readable = encoding === 'latin1' || isUtf8(bytes);
-    const limit = this.options.maxInFlight ?? 1000;
+    const { maxInFlight: limit = 1000, signal } = this.options;
     this.taking = true;
-    for (let start = 0; start < bytes.length; ) {
+    for (let start = 0; start < bytes.length && signal?.aborted !== true; ) {
       const stop = bytes.indexOf(LINE_END, start);
       const end = stop < 0 ? bytes.length : stop + 1;
       this.take(bytes, start, end, encoding, readable);

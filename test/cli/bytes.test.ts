@@ -2,9 +2,10 @@ import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { byteInput } from '../../src/cli/byte-input.js';
 import { byteOutput } from '../../src/cli/byte-output.js';
 import { lineBlocks } from '../../src/cli/line-blocks.js';
-import { temporary } from './penstock.js';
+import { temporary } from './temporary.js';
 
 const folder = temporary();
 
@@ -14,7 +15,7 @@ async function blocksOf(bytes: Buffer, options: { maxLine: number; size?: number
   const fd = openSync(file, 'r');
   try {
     const found = [];
-    for await (const block of lineBlocks(fd, options)) found.push(block);
+    for await (const block of lineBlocks(byteInput(fd), options)) found.push(block);
     return found;
   } finally {
     closeSync(fd);

@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'n
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { existingDataDirectory, openDataDirectory } from '../../src/cli/data-directory.js';
-import { temporary } from './penstock.js';
+import { temporary } from './temporary.js';
 
 const codeOf = (work: () => unknown): unknown => {
   try {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Address, deadLetters, type Letter, parseAddress, replay, replays } from '../../src/cli/dead-letters.js';
+import { byteInput } from '../../src/cli/byte-input.js';
 import { cliDomain } from '../../src/cli/domain.js';
 import { ingest, type IngestCounts } from '../../src/cli/ingest.js';
 import { claimChecks } from '../../src/runtime/claim-check.js';
@@ -10,7 +11,7 @@ import { type DeadLetter, originalBytes, readDeadLetter } from '../../src/runtim
 import { openLocalBlobs } from '../../src/storage/blob/index.js';
 import { memoryTransport } from '../../src/transport/memory/index.js';
 import type { LogRecord, Transport } from '../../src/transport/transport.js';
-import { temporary } from './penstock.js';
+import { temporary } from './temporary.js';
 
 const domain = cliDomain('xact');
 const folder = temporary();
@@ -32,7 +33,7 @@ async function ingested(
   writeFileSync(file, bytes);
   const fd = openSync(file, 'r');
   try {
-    const counts = await ingest({ transport, domain, fd, file: 'in.ndjson', maxRecord });
+    const counts = await ingest({ transport, domain, input: byteInput(fd), file: 'in.ndjson', maxRecord });
     const raw = await records(transport, domain.raw);
     const dead = (await records(transport, domain.deadLetters)).map((record) => readDeadLetter(record).letter);
     return { counts, raw, dead, transport };
@@ -132,7 +133,7 @@ describe('ingest', () => {
     const file = join(folder, 'rejected.ndjson');
     writeFileSync(file, '{"a":1}\n');
     const fd = openSync(file, 'r');
-    await expect(ingest({ transport, domain, fd, file, maxRecord: 100 })).rejects.toThrow('the disk is full');
+    await expect(ingest({ transport, domain, input: byteInput(fd), file, maxRecord: 100 })).rejects.toThrow('the disk is full');
     closeSync(fd);
   });
 });
