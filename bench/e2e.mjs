@@ -49,7 +49,9 @@ async function watched(...words) {
 }
 
 async function serving() {
-  const child = spawn(process.execPath, [bin, 'simulate', '--serve', '--no-faults', '--data', at('server')], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn(process.execPath, [bin, 'simulate', '--serve', '--no-faults', '--data', at('server')], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
   const port = await new Promise((resolve) => {
     let text = '';
     child.stderr.on('data', (chunk) => {
@@ -106,14 +108,20 @@ async function latencies(lines, perSecond, seconds) {
   const rows = tableWriter({ tables: { xact_events: table }, appId: (topic, partition) => `${topic}/${partition}`, flushMs: 250 });
   const consumer = transport.consume({ topics: ['xact.events.raw'], group: 'bench', credits: { count: 5000, bytes: 64 << 20 } });
   const times = [];
-  const source = consumer.deliveries$.pipe(tap((delivery) => delivery.whenSettled(() => times.push(Date.now() - delivery.origin.timestamp))));
-  const done = new Promise((resolve, reject) => xactDeltaEvents({ source, rows, sink: carrySink }).subscribe({ complete: resolve, error: reject }));
+  const source = consumer.deliveries$.pipe(
+    tap((delivery) => delivery.whenSettled(() => times.push(Date.now() - delivery.origin.timestamp))),
+  );
+  const done = new Promise((resolve, reject) =>
+    xactDeltaEvents({ source, rows, sink: carrySink }).subscribe({ complete: resolve, error: reject }),
+  );
   const tick = 50;
   const each = Math.max(1, Math.round((perSecond * tick) / 1000));
   const started = performance.now();
   let sent = 0;
   while (performance.now() - started < seconds * 1000 && sent + each <= lines.length) {
-    await transport.produce(lines.slice(sent, sent + each).map((value) => ({ topic: 'xact.events.raw', key: JSON.parse(value).traceId, value })));
+    await transport.produce(
+      lines.slice(sent, sent + each).map((value) => ({ topic: 'xact.events.raw', key: JSON.parse(value).traceId, value })),
+    );
     sent += each;
     const ahead = (sent / perSecond) * 1000 - (performance.now() - started);
     if (ahead > 0) await new Promise((resolve) => setTimeout(resolve, ahead));
@@ -124,7 +132,12 @@ async function latencies(lines, perSecond, seconds) {
   await table.close();
   await transport.close();
   times.sort((a, b) => a - b);
-  return { rate: Math.round(rate), rows: times.length, p50: times[Math.floor(times.length * 0.5)], p95: times[Math.floor(times.length * 0.95)] };
+  return {
+    rate: Math.round(rate),
+    rows: times.length,
+    p50: times[Math.floor(times.length * 0.5)],
+    p95: times[Math.floor(times.length * 0.95)],
+  };
 }
 
 const server = await serving();
@@ -144,10 +157,18 @@ try {
   const lines = readFileSync(at('events.ndjson'), 'utf8').trim().split('\n');
   const latency = await latencies(lines, rowRate / 2, 5);
   console.log(`${cpus().length} × ${cpus()[0].model}, Node ${process.version}, ${EVENTS} events of one attachment`);
-  console.log(`ingest to rows    ${Math.round(rowRate)} events/s (aim 2000), ${rows.report.tables.xact_events} rows, anonymous memory ${rows.anonymousMb} MB (aim 300)`);
-  console.log(`with downloads    ${Math.round(EVENTS / all.report.seconds)} events/s (aim 800), ${all.report.files} files, anonymous memory ${all.anonymousMb} MB (aim 300)`);
-  console.log(`bare loop         ${Math.round(EVENTS / bareSeconds)} events/s; ours takes ${(all.report.seconds / bareSeconds).toFixed(1)} times as long`);
-  console.log(`row latency       at ${latency.rate} events/s: p50 ${latency.p50} ms, p95 ${latency.p95} ms (aim 1000), ${latency.rows} rows`);
+  console.log(
+    `ingest to rows    ${Math.round(rowRate)} events/s (aim 2000), ${rows.report.tables.xact_events} rows, anonymous memory ${rows.anonymousMb} MB (aim 300)`,
+  );
+  console.log(
+    `with downloads    ${Math.round(EVENTS / all.report.seconds)} events/s (aim 800), ${all.report.files} files, anonymous memory ${all.anonymousMb} MB (aim 300)`,
+  );
+  console.log(
+    `bare loop         ${Math.round(EVENTS / bareSeconds)} events/s; ours takes ${(all.report.seconds / bareSeconds).toFixed(1)} times as long`,
+  );
+  console.log(
+    `row latency       at ${latency.rate} events/s: p50 ${latency.p50} ms, p95 ${latency.p95} ms (aim 1000), ${latency.rows} rows`,
+  );
 } finally {
   server.stop();
   rmSync(folder, { recursive: true, force: true });

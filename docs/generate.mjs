@@ -10,7 +10,10 @@ import { metricsReference } from '../dist/src/observe/index.js';
 const PARTS = {
   guarantees: () => proofs(guarantees),
   requirements: () => proofs(requirements),
-  elsewhere: () => Object.entries(elsewhere).map(([id, why]) => `- **${id}** ${why}`).join('\n'),
+  elsewhere: () =>
+    Object.entries(elsewhere)
+      .map(([id, why]) => `- **${id}** ${why}`)
+      .join('\n'),
   configuration: configReference,
   metrics: metricsReference,
   plugins: () => [...new Set(Object.values(builtIns))].map(pluginReference).join('\n\n'),

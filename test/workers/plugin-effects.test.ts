@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { PenstockError } from '../../src/diagnostics/index.js';
 import { act, addHeader, amend, deadLetter, publish, retry, webhook } from '../../src/plugin/index.js';
 import { answering } from './answering.js';
-import { deltaEvents, downloader, ingester, resultProcessor, retrier, rowLists, uploader, cacheFile, writesFiles } from './builders.js';
-import { cachedDownload, downloadResult, downloadTask, rawEvent, TYPE } from './messages.js';
+import { deltaEvents, downloader, ingester, resultProcessor, retrier, rowLists, uploader, writesFiles } from './builders.js';
+import { downloadResult, downloadTask, rawEvent, TYPE } from './messages.js';
 import { DELAYS, workerBench } from './worker-bench.js';
 
 const transient = () => Promise.reject(new PenstockError('PS4104', 'busy', { category: 'transient', httpStatus: 503 }));
