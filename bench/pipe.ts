@@ -80,7 +80,6 @@ function writeInput(): void {
 interface Run {
   readonly seconds: number;
   readonly cpuSeconds: number;
-  readonly peakMiB: number;
   readonly digest: string;
   readonly counts: string;
 }
@@ -103,7 +102,7 @@ function run(name: string, args: readonly string[], actions: string): Run {
     .split(' ')
     .reduce((sum, part) => sum + Number(part), 0);
   const digest = createHash('sha256').update(readFileSync(output)).update('\0').update(readFileSync(actions)).digest('hex');
-  return { seconds, cpuSeconds, peakMiB: 0, digest, counts: lines.at(-2)! };
+  return { seconds, cpuSeconds, digest, counts: lines.at(-2)! };
 }
 
 function median(values: readonly number[]): number {

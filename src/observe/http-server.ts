@@ -54,6 +54,7 @@ export function healthRoutes({ health, metrics, version, describe, extend }: Htt
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
   const { host = '127.0.0.1', port = 4170, tries = 50 } = options;
   const { fetch } = healthRoutes(options);
+  options.metrics.gauge('penstock_build_info', { version: options.version }, () => 1);
   for (let offset = 0; ; offset += 1) {
     const server = createAdaptorServer({ fetch });
     try {

@@ -83,7 +83,9 @@ describe('health', () => {
     open.push(server);
     const response = await fetch(`${server.url}/metrics`);
     expect(response.headers.get('content-type')).toMatch(/^text\/plain/);
-    expect(await response.text()).toContain('penstock_deliveries_entered_total{worker="w"} 1');
+    const text = await response.text();
+    expect(text).toContain('penstock_deliveries_entered_total{worker="w"} 1');
+    expect(text).toContain('penstock_build_info{version="1"} 1');
     expect((await fetch(`${server.url}/nothing`)).status).toBe(404);
   });
 
