@@ -1,10 +1,17 @@
 #!/usr/bin/env node
-import { existsSync } from 'node:fs';
+'use strict';
+const { existsSync } = require('node:fs');
+const { join } = require('node:path');
+const { pathToFileURL } = require('node:url');
 
-const main = new URL('../dist/src/cli/main.js', import.meta.url);
+// Files are written, synced and committed by a pool of threads that has four unless told otherwise: fifty downloads and the log would wait for each
+// other there. It must be told before the pool begins, and the loader of ES modules begins it: hence CommonJS here.
+process.env.UV_THREADPOOL_SIZE ??= '16';
+
+const main = join(__dirname, '..', 'dist', 'src', 'cli', 'main.js');
 
 if (existsSync(main)) {
-  await import(main.href);
+  import(pathToFileURL(main).href);
 } else {
   process.stderr.write('penstock is not built yet: run `npm ci` (or `npm run build`) in its folder first\n');
   process.exitCode = 70;

@@ -27,7 +27,8 @@ export async function runCommand(shell: Shell, flags: RunFlags, catalogue: Catal
     const watch = watchRunning(shell, running);
     try {
       running.pipeline.start();
-      if (running.server !== undefined) shell.notice(`penstock run  ${workers.length} workers, ${running.server.url}`);
+      if (running.server !== undefined)
+        shell.notice(`penstock run  ${workers.length} workers, ${running.server.url}  /metrics /livez /readyz /health`);
       if (flags.untilIdle === true) await untilIdle(running.pipeline, { signal, waitRetries: flags.waitRetries, onWaiting: watch.waiting });
       else await aborted(signal);
       const report = await finish(running, watch.progress, flags.drainTimeout);

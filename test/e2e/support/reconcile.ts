@@ -108,7 +108,7 @@ export function reconcile(holdings: Holdings, { lines, filteredType = /test/ }: 
       letters.has(`xact-event-ingester ${bytes}`) &&
       !deadLetters.some((letter) => letter.reason === 'url_refused' && letter.original_value === bytes);
     for (const url of new Set(facts.attachments)) {
-      const id = mediaId(traceId, url);
+      const id = mediaId(traceId.trim(), url); // tasks go by the trimmed id
       known.media.add(id);
       const places = [stored.has(id) && 'stored', failed.has(id) && 'failed'].filter((name) => name !== false);
       const expected = facts.dismissed || given ? 0 : 1;
