@@ -3,12 +3,14 @@ import type { Download } from '../http/index.js';
 import {
   type BlobMeter,
   blobMeter,
+  breakerMeter,
   downloadMeter,
   type Metrics,
   producedMeter,
   tableMeter,
   type TransferResult,
 } from '../observe/index.js';
+import type { Guard } from '../runtime/guarded-call.js';
 import type { BlobStore } from '../storage/blob/index.js';
 import type { Table } from '../storage/delta/index.js';
 import type { Transport } from '../transport/transport.js';
@@ -94,5 +96,24 @@ export function meteredProduce(transport: Transport, metrics: Metrics): Transpor
     const positions = await transport.produce(records);
     for (const { topic, value } of records) meter.produced(topic, value?.length ?? 0);
     return positions;
+  };
+}
+
+/** One series for all hosts: which one is open stands in `/readyz`, not in a label. */
+export function meteredGuard(guard: Guard, metrics: Metrics, component: string): Guard {
+  const meter = breakerMeter(metrics, component, () => (guard.open().length > 0 ? 'open' : 'closed'));
+  return {
+    open: () => guard.open(),
+    async run(key, call, signal) {
+      if (guard.open().includes(key)) meter.called('rejected');
+      try {
+        const result = await guard.run(key, call, signal);
+        meter.called('success');
+        return result;
+      } catch (error) {
+        meter.called('failure');
+        throw error;
+      }
+    },
   };
 }

@@ -113,7 +113,7 @@ export async function openRunning(shell: Shell, options: RunOptions): Promise<Ru
         if (stages.some((stage) => set.stage(stage).plugins.some(({ name }) => name === plugin))) host.halt(error);
       }
     };
-    const endUpkeep = startUpkeep({ transport, folders: [data.cache, data.tmp], log });
+    const endUpkeep = startUpkeep({ transport, folders: [data.cache, data.tmp], tidy: () => pipeline.tidy(), log });
     closing.push(endUpkeep);
     health.start();
     closing.push(async () => health.stop());

@@ -7,6 +7,8 @@ export interface UpkeepOptions {
   readonly transport: Pick<Transport, 'enforceRetention'>;
   /** Folders of files that are between two workers, or half fetched. */
   readonly folders: readonly string[];
+  /** Runs once a day. */
+  readonly tidy?: () => Promise<void>;
   readonly log: Logger;
   /** Between two rounds, in milliseconds. Defaults to a minute. */
   readonly everyMs?: number;
@@ -18,13 +20,18 @@ const MINUTE = 60_000;
 const DAY = 86_400_000;
 
 /** Keeps the data directory from growing for ever: records past their retention, files left behind by processes that were killed. Ends when called. */
-export function startUpkeep({ transport, folders, log, everyMs = MINUTE, staleMs = DAY }: UpkeepOptions): () => Promise<void> {
+export function startUpkeep({ transport, folders, tidy, log, everyMs = MINUTE, staleMs = DAY }: UpkeepOptions): () => Promise<void> {
   let round: Promise<void> = Promise.resolve();
+  let tidied = Date.now();
   const timer = setInterval(() => {
     round = round.then(async () => {
       try {
         const records = await transport.enforceRetention(Date.now());
         const files = await sweep(folders, Date.now() - staleMs);
+        if (Date.now() - tidied >= DAY) {
+          tidied = Date.now();
+          await tidy?.();
+        }
         if (records + files > 0) log.info('upkeep', { records_past_retention: records, stale_files: files });
       } catch (error) {
         // The next round tries again; nothing that somebody needs was touched.

@@ -60,7 +60,7 @@ export interface WorkerHost {
 export function workerHost(options: WorkerHostOptions): WorkerHost {
   const { name, topics, transport, credits, log, metrics, health, build } = options;
   const meter = workerMeter(metrics, name);
-  const said = boundedLog(log);
+  const said = boundedLog(log, { onSuppressed: () => metrics.counter('penstock_log_lines_suppressed_total', { logger: name }).add() });
   const draining = new AbortController();
   const inFlight = new Map<Delivery<LogRecord>, number>();
   let consumers: readonly Consumer[] = [];
@@ -76,6 +76,7 @@ export function workerHost(options: WorkerHostOptions): WorkerHost {
           meter.entered();
           inFlight.set(delivery, Date.now());
           delivery.whenSettled((outcome, reason) => {
+            meter.took('delivery', Date.now() - (inFlight.get(delivery) ?? Date.now()));
             inFlight.delete(delivery);
             meter.left(outcome);
             if (outcome === 'filtered' && isBuiltInFilter(reason))

@@ -14,7 +14,6 @@ export interface Doors {
 export interface WorkerMeter {
   entered(): void;
   left(outcome: Outcome): void;
-  forked(parts: number): void;
   failed(category: Category): void;
   retried(category: Category, delayMs: number): void;
   deadLettered(reason: string): void;
@@ -39,7 +38,6 @@ const REASONS: ReadonlySet<string> = new Set([
 export function workerMeter(metrics: Metrics, worker: string): WorkerMeter {
   const entered = metrics.counter('penstock_deliveries_entered_total', { worker });
   const left = new Map(OUTCOMES.map((outcome) => [outcome, metrics.counter('penstock_deliveries_left_total', { worker, outcome })]));
-  const forks = metrics.counter('penstock_forks_total', { worker });
   const failures = new Map(
     CATEGORIES.map((category) => [category, metrics.counter('penstock_failures_total', { worker, error_category: category })]),
   );
@@ -49,7 +47,6 @@ export function workerMeter(metrics: Metrics, worker: string): WorkerMeter {
   return {
     entered: () => entered.add(),
     left: (outcome) => left.get(outcome)!.add(),
-    forked: (parts) => forks.add(parts),
     failed: (category) => failures.get(category)!.add(),
     retried: (category, delayMs) => {
       metrics.counter('penstock_retries_total', { worker, error_category: category }).add();

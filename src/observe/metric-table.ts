@@ -37,7 +37,6 @@ export const METRICS = {
     labels: ['worker'],
     unit: 'deliveries',
   },
-  penstock_forks_total: { type: 'counter', help: 'Parts into which a worker split its deliveries.', labels: ['worker'], unit: 'parts' },
   penstock_failures_total: {
     type: 'counter',
     help: 'Items of a worker that failed, by category.',
@@ -65,7 +64,7 @@ export const METRICS = {
   },
   penstock_step_duration_seconds: {
     type: 'histogram',
-    help: 'Time that one step of a worker took.',
+    help: 'Time that a step of a worker took; `delivery` is the whole way from its log to its door.',
     labels: ['worker', 'step'],
     unit: 'seconds',
     buckets: STEP_SECONDS,

@@ -32,7 +32,6 @@ function everythingOnce() {
   worker.entered();
   worker.entered();
   worker.left('delivered');
-  worker.forked(3);
   worker.failed('transient');
   worker.retried('transient', 300_000);
   worker.deadLettered('permanent');
@@ -89,7 +88,6 @@ describe('metrics', () => {
     expect(series(text, 'penstock_deliveries_entered_total')).toEqual(['{worker="w"} 2']);
     expect(series(text, 'penstock_deliveries_in_flight')).toEqual(['{worker="w"} 1']);
     expect(series(text, 'penstock_deliveries_left_total')).toContain('{worker="w",outcome="delivered"} 1');
-    expect(series(text, 'penstock_forks_total')).toEqual(['{worker="w"} 3']);
     expect(series(text, 'penstock_consumer_lag')).toEqual(['{worker="w"} 41']);
     expect(series(text, 'penstock_consumer_assigned_partitions')).toEqual(['{worker="w"} 3']);
     expect(series(text, 'penstock_consumer_faulted')).toEqual(['{worker="w"} 1']);
