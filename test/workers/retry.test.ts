@@ -13,6 +13,7 @@ import {
 import { xactActions } from '../../src/domains/xact/workers/xact-actions.js';
 import { readDeadLetter, replayRecord } from '../../src/runtime/dead-letter.js';
 import { retryHeaders } from '../../src/runtime/retry-policy.js';
+import { until } from '../transport/collector.js';
 import { deltaEvents, downloader, ingester, retrier, rowLists, writesFiles } from './builders.js';
 import { downloadTask, rawEvent, TYPE } from './messages.js';
 import { DELAYS, workerBench } from './worker-bench.js';
@@ -66,10 +67,10 @@ describe('xact-retry', () => {
   it('C4: holds what is not due, without failing it, and lets what is due earlier pass', async () => {
     const bench = await workerBench();
     const worker = retrier(bench);
-    const dueAt = Date.now() + 40;
+    const dueAt = Date.now() + 100;
     const late = { topic: TIER, key: 'late', value: '{}', headers: scheme({ dueAt, originalKey: 'late' }) };
     await bench.transport.produce([late, { topic: TIER, key: 'now', value: '{}', headers: scheme({ originalKey: 'now' }) }]);
-    await expect.poll(() => worker.settled.length).toBe(1);
+    await until('the first', () => worker.settled.length > 0);
     expect((await bench.records('xact.downloads.pending')).map(({ key }) => key!.toString())).toEqual(['now']);
     expect(await bench.transport.committed('xact-retry', TIER)).not.toMatchObject([{ offset: 2 }]);
     await bench.idle();
@@ -237,6 +238,7 @@ describe('xact-actions', () => {
     const waits = worker.decisions.flatMap(({ decision }) => (decision.action === 'retry' ? [decision.waitMs / decision.delayMs] : []));
     for (const share of waits) expect(share).toBeLessThanOrEqual(1.11);
     const given = letters.find(({ reason }) => reason === 'max_retries_exceeded')!;
+    expect(given).toMatchObject({ trace_id: 't1', action_id: 'bad', plugin: 'hook', action: 'http_webhook' });
     expect(given.original_task).toMatchObject({ id: 'bad', plugin: 'hook' });
   });
 

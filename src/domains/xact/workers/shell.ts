@@ -43,6 +43,8 @@ export interface ShellParts {
   readonly steps: (records$: Observable<Delivery<LogRecord>>) => Observable<Delivery<unknown>>;
   readonly recordsOf?: (failing: Failing) => readonly NewRecord[];
   readonly retriedValue?: (failing: Failing, dueAt: Date) => Buffer | string | null;
+  /** What is said of a message that failed; none when it could not be read. Defaults to its trace id, media id and URL. */
+  readonly describe?: (message: unknown) => Omit<FailedMessage, 'message'>;
   /** Plugins at `error`, `retry` and `dlq` do not run for a worker that serves plugins itself: they would feed themselves. */
   readonly withoutPlugins?: boolean;
 }
@@ -59,7 +61,7 @@ export function xactWorker(name: XactWorker, options: XactWorkerOptions, parts: 
     chains: parts.withoutPlugins === true ? {} : (options.chains ?? {}),
     perform: performOf(options),
     sink: sinkOf(options),
-    describe,
+    describe: (value) => described(value, parts.describe ?? describe),
     contextOf: (stage, failing, data) =>
       contextOf(stage, failing.message as AnyXactMessage, { worker: name, headers: failing.headers, error: failing.error, data }),
     redact: redactText,
@@ -81,16 +83,19 @@ export function sinkOf({ sink, claims }: XactWorkerOptions): Sink {
 }
 
 /** What failed, as far as it was read. */
-function describe(value: unknown): FailedMessage {
-  const message = isItem(value) ? (value.message as AnyXactMessage) : null;
-  const traceId = traceIdOf(message);
-  const about: Record<string, unknown> = {};
-  if (message !== null) {
-    about['trace_id'] = traceId;
-    for (const name of ['media_id', 'attachment_url'] as const)
-      if (name in message) about[name] = (message as unknown as Record<string, unknown>)[name];
+function described(value: unknown, say: NonNullable<ShellParts['describe']>): FailedMessage {
+  return isItem(value) && value.message !== null
+    ? { message: value.message, ...say(value.message) }
+    : { message: null, traceId: '', about: {} };
+}
+
+function describe(message: unknown): Omit<FailedMessage, 'message'> {
+  const traceId = traceIdOf(message as AnyXactMessage);
+  const about: Record<string, unknown> = { trace_id: traceId };
+  for (const name of ['media_id', 'attachment_url'] as const) {
+    if (name in (message as object)) about[name] = (message as Readonly<Record<string, unknown>>)[name];
   }
-  return { message, traceId, about };
+  return { traceId, about };
 }
 
 function isItem(value: unknown): value is Item<unknown> {

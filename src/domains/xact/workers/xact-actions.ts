@@ -23,6 +23,7 @@ export function xactActions(options: XactActionsOptions): Observable<Settled> {
   const { performers, concurrency = 16, onDone } = options;
   return xactWorker(NAME, options, {
     withoutPlugins: true,
+    describe: (message) => about(message as OutboxRecord),
     steps: (records$) =>
       records$.pipe(
         decode({ group: NAME, read: (bytes) => checked(outboxRecord, readJson(bytes), 'outbox record'), claims: options.claims }),
@@ -35,4 +36,12 @@ export function xactActions(options: XactActionsOptions): Observable<Settled> {
         ),
       ),
   });
+}
+
+/** An action goes back to the event that it was asked for. */
+function about({ id, plugin, action, context }: OutboxRecord): {
+  readonly traceId: string;
+  readonly about: Readonly<Record<string, unknown>>;
+} {
+  return { traceId: context.event_id, about: { trace_id: context.event_id, action_id: id, plugin, action: action.type } };
 }
