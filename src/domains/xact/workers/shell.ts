@@ -1,26 +1,29 @@
 import type { Observable } from 'rxjs';
 import type { Delivery } from '../../../../operators/index.js';
-import { performActions } from '../../../plugin/index.js';
+import { performActions, type PluginOperator, type StageContext } from '../../../plugin/index.js';
 import { redactText } from '../../../observe/redact.js';
 import { type ClaimChecks, claimCheckSink } from '../../../runtime/claim-check.js';
 import { type FailedMessage, failureRoute, type Failing } from '../../../runtime/failure-route.js';
 import type { Item } from '../../../runtime/item.js';
 import type { Sink } from '../../../runtime/sink.js';
-import type { Chains, Performing } from '../../../runtime/stage.js';
+import type { ChainOperator, Chains, Performing } from '../../../runtime/stage.js';
 import { type Settled, worker } from '../../../runtime/worker.js';
 import type { LogRecord, NewRecord } from '../../../transport/transport.js';
-import { type AnyXactMessage, contextOf, traceIdOf } from '../stages.js';
+import { type AnyXactMessage, contextOf, traceIdOf, type XactStage } from '../stages.js';
 import { logicalName, retryTopicName, topicName, XACT, type XactWorker } from '../topics.js';
 
 /** The delays after which a failed message is tried again, one retry each, unless the options say otherwise: 5, 10, 20 and 40 minutes. */
 export const RETRY_DELAYS_MS: readonly number[] = [300_000, 600_000, 1_200_000, 2_400_000];
 
+/** The plugins of each stage: composed in code, where a plugin of another stage is a type error, or those of a loaded configuration. */
+export type XactChains = { readonly [S in XactStage]?: PluginOperator<StageContext<'xact', S>> | ChainOperator | undefined };
+
 /** What every worker of the domain is given. */
 export interface XactWorkerOptions {
   /** Records of the topics that the worker consumes. Each of them is settled exactly once. */
   readonly source: Observable<Delivery<LogRecord>>;
-  /** The plugins by stage: `{ result_process: chain(...) }`, or those of a loaded configuration. A stage left out has none. */
-  readonly chains?: Chains;
+  /** The plugins by stage: `{ result_process: chain(...) }`. A stage left out has none. */
+  readonly chains?: XactChains;
   /** Performs what plugins ask for. Defaults to `performActions({})`, which knows log, metric and header only. */
   readonly perform?: Performing;
   /** Where the worker's own records go: tasks, results, retries, dead letters. */
@@ -58,7 +61,7 @@ export function xactWorker(name: XactWorker, options: XactWorkerOptions, parts: 
     deadLetterTopic: topicName('xact.dlq'),
     logicalName: (topic) => logicalName(topic) ?? topic,
     retryTopic: retryTopicName,
-    chains: parts.withoutPlugins === true ? {} : (options.chains ?? {}),
+    chains: parts.withoutPlugins === true ? {} : stageChains(options),
     perform: performOf(options),
     sink: sinkOf(options),
     describe: (value) => described(value, parts.describe ?? describe),
@@ -71,6 +74,11 @@ export function xactWorker(name: XactWorker, options: XactWorkerOptions, parts: 
     ...(options.onDecision === undefined ? {} : { onDecision: options.onDecision }),
   });
   return worker<LogRecord>({ name, source: options.source, signal: options.signal, steps: parts.steps, failures });
+}
+
+/** The chains, their types forgotten: the stage at which each stands is known. */
+export function stageChains({ chains = {} }: XactWorkerOptions): Chains {
+  return chains as Chains;
 }
 
 export function performOf(options: XactWorkerOptions): Performing {

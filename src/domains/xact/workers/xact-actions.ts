@@ -7,6 +7,8 @@ import type { Settled } from '../../../runtime/worker.js';
 import { checked, readJson } from '../../message-fields.js';
 import { xactWorker, type XactWorkerOptions } from './shell.js';
 
+export * from './mounting.js';
+
 export interface XactActionsOptions extends Omit<XactWorkerOptions, 'chains' | 'perform'> {
   readonly performers: OutboxPerformers;
   /** Told of each action that was done. */

@@ -10,7 +10,9 @@ import { flattenEvent } from '../flatten.js';
 import { readJson } from '../../message-fields.js';
 import { contextOf } from '../stages.js';
 import { XACT_EVENTS } from '../tables.js';
-import { amendItem, performOf, xactWorker, type XactWorkerOptions } from './shell.js';
+import { amendItem, performOf, stageChains, xactWorker, type XactWorkerOptions } from './shell.js';
+
+export * from './mounting.js';
 
 export interface XactDeltaEventsOptions extends XactWorkerOptions {
   readonly rows: RowSink;
@@ -32,7 +34,8 @@ interface EventRow extends RawEvent, RowFor {}
 
 /** Writes a row of `xact_events` for each raw event; one that came before is absorbed by its trace id. A row that cannot be written is its own failure. */
 export function xactDeltaEvents(options: XactDeltaEventsOptions): Observable<Settled> {
-  const { chains = {}, rows, batchSize = 1, tablePath = XACT_EVENTS.name } = options;
+  const { rows, batchSize = 1, tablePath = XACT_EVENTS.name } = options;
+  const chains = stageChains(options);
   const perform = performOf(options);
   return xactWorker(NAME, options, {
     steps: (records$) =>

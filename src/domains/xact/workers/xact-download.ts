@@ -17,7 +17,9 @@ import { contextOf, eventTypeOf } from '../stages.js';
 import { failureResultOf, retriedTask } from '../tasks.js';
 import { topicName } from '../topics.js';
 import { removeLocal } from './local-file.js';
-import { amendItem, ownRecord, performOf, sinkOf, xactWorker, type XactWorkerOptions } from './shell.js';
+import { amendItem, ownRecord, performOf, sinkOf, stageChains, xactWorker, type XactWorkerOptions } from './shell.js';
+
+export * from './mounting.js';
 
 export interface XactDownloadOptions extends XactWorkerOptions {
   /** Fetches a file to the local cache. */
@@ -34,7 +36,8 @@ const CONCURRENCY = 50;
  * is known: `failed` while retries are left, `failed_permanent` at the end. A file whose delivery does not go on is removed.
  */
 export function xactDownload(options: XactDownloadOptions): Observable<Settled> {
-  const { chains = {}, download, concurrency = CONCURRENCY } = options;
+  const { download, concurrency = CONCURRENCY } = options;
+  const chains = stageChains(options);
   const sink = sinkOf(options);
   const perform = performOf(options);
   return xactWorker(NAME, options, {

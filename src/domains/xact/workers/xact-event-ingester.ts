@@ -17,7 +17,9 @@ import type { DownloadResult, EnrichmentTask } from '../messages.js';
 import { contextOf } from '../stages.js';
 import { type DownloadTasks, downloadTasksOf, enrichmentTaskOf } from '../tasks.js';
 import { topicName, XACT } from '../topics.js';
-import { amendItem, ownRecord, performOf, sinkOf, xactWorker, type XactWorkerOptions } from './shell.js';
+import { amendItem, ownRecord, performOf, sinkOf, stageChains, xactWorker, type XactWorkerOptions } from './shell.js';
+
+export * from './mounting.js';
 
 /** The mark store in which ingested trace ids are remembered. */
 export const INGESTED_MARKS = 'xact.ingested';
@@ -48,7 +50,8 @@ interface Tasked extends Enriched {
  * other attachments go on. The trace id is remembered with the tasks, in one commit.
  */
 export function xactEventIngester(options: XactEventIngesterOptions): Observable<Settled> {
-  const { chains = {}, seen, urls, dedupeWindowMs = 86_400_000 } = options;
+  const { seen, urls, dedupeWindowMs = 86_400_000 } = options;
+  const chains = stageChains(options);
   const sink = sinkOf(options);
   const perform = performOf(options);
   return xactWorker(NAME, options, {

@@ -10,7 +10,9 @@ import { checked, readJson } from '../../message-fields.js';
 import { type DownloadResult, downloadResult } from '../messages.js';
 import { contextOf } from '../stages.js';
 import { attachmentRow, failedAttachmentRow, XACT_ATTACHMENTS, XACT_ATTACHMENTS_FAILED } from '../tables.js';
-import { amendItem, performOf, xactWorker, type XactWorkerOptions } from './shell.js';
+import { amendItem, performOf, stageChains, xactWorker, type XactWorkerOptions } from './shell.js';
+
+export * from './mounting.js';
 
 export type { DownloadResult } from '../messages.js';
 
@@ -27,7 +29,8 @@ interface ResultRow extends Item<DownloadResult>, RowFor {}
  * `result_process` see every result first; one of a download that is still being retried is filtered after them.
  */
 export function xactResultProcessor(options: XactResultProcessorOptions): Observable<Settled> {
-  const { chains = {}, rows } = options;
+  const { rows } = options;
+  const chains = stageChains(options);
   return xactWorker(NAME, options, {
     steps: (records$) =>
       records$.pipe(

@@ -11,6 +11,8 @@ import type { Header, LogRecord, NewRecord } from '../../../transport/transport.
 import { CONSUMED, RETRY, topicName, XACT, type XactTopic } from '../topics.js';
 import { RETRY_DELAYS_MS, sinkOf, xactWorker, type XactWorkerOptions } from './shell.js';
 
+export * from './mounting.js';
+
 export interface XactRetryOptions extends XactWorkerOptions {
   /** The most records held until they are due, for each source. Defaults to 1 000. */
   readonly maxHeld?: number;

@@ -19,7 +19,9 @@ import { type CachedDownload, cachedDownload, type DownloadResult } from '../mes
 import { contextOf, eventTypeOf } from '../stages.js';
 import { topicName } from '../topics.js';
 import { removeLocal } from './local-file.js';
-import { amendItem, ownRecord, performOf, sinkOf, xactWorker, type XactWorkerOptions } from './shell.js';
+import { amendItem, ownRecord, performOf, sinkOf, stageChains, xactWorker, type XactWorkerOptions } from './shell.js';
+
+export * from './mounting.js';
 
 export interface XactUploadOptions extends XactWorkerOptions {
   readonly blobs: BlobStore;
@@ -41,7 +43,8 @@ interface Uploaded extends Item<DownloadResult> {
  * stored; the local copy goes when the result is durable. What cannot be stored is retried, and is a permanent failure result at the end.
  */
 export function xactUpload(options: XactUploadOptions): Observable<Settled> {
-  const { chains = {}, blobs, cacheDirectory, concurrency = CONCURRENCY } = options;
+  const { blobs, cacheDirectory, concurrency = CONCURRENCY } = options;
+  const chains = stageChains(options);
   const sink = sinkOf(options);
   const base = resolve(cacheDirectory) + sep;
   return xactWorker(NAME, options, {
@@ -84,14 +87,17 @@ export function xactUpload(options: XactUploadOptions): Observable<Settled> {
   });
 }
 
+/** The cache writes no finished file again, it replaces it. */
 async function store(blobs: BlobStore, cached: CachedDownload, localPath: string): Promise<void> {
-  if (await isFile(localPath)) {
-    await blobs.putFile(cached.destination_path, localPath, cached.content_type === null ? {} : { contentType: cached.content_type });
-    return;
+  const contentType = cached.content_type === null ? {} : { contentType: cached.content_type };
+  try {
+    await blobs.putFile(cached.destination_path, localPath, { ...contentType, frozen: true });
+  } catch (error) {
+    if (await isFile(localPath)) throw error;
+    const stored = await blobs.head(cached.destination_path);
+    if (stored?.bytes === cached.bytes_downloaded) return;
+    throw new PenstockError('PS4107', 'the cached file is gone and was not stored before', { category: 'permanent' });
   }
-  const stored = await blobs.head(cached.destination_path);
-  if (stored?.bytes === cached.bytes_downloaded) return;
-  throw new PenstockError('PS4107', 'the cached file is gone and was not stored before', { category: 'permanent' });
 }
 
 async function isFile(path: string): Promise<boolean> {
