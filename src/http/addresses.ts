@@ -17,9 +17,14 @@ export function isPublicAddress(address: string): boolean {
   return ipaddr.process(address).range() === 'unicast';
 }
 
+/** IPv4 in any spelling: its last part begins with a digit. */
+const LIKE_IPV4 = /(?:^|\.)\d[^.]*$/;
+
 /** The address that a URL's host is, if it is one; `new URL` has already turned decimal, octal and hexadecimal spellings into dotted form. */
 export function literalAddress(hostname: string): string | undefined {
   const bare = hostname.startsWith('[') && hostname.endsWith(']') ? hostname.slice(1, -1) : hostname;
+  // That a name is no address the parser finds out by throwing, which takes longer than all else that is asked of a URL.
+  if (!bare.includes(':') && !LIKE_IPV4.test(bare)) return undefined;
   return ipaddr.isValid(bare) ? bare : undefined;
 }
 

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -34,6 +34,53 @@ describe('the local store', () => {
     await writeFile(join(directory, 'file'), '');
     await expect(store.put('taken', Buffer.from('x'))).rejects.toMatchObject({ code: 'PS4107', category: 'permanent' });
     await expect(store.put('file/x', Buffer.from('x'))).rejects.toMatchObject({ code: 'PS4107', category: 'permanent' });
+  });
+
+  it('a frozen file is not copied, and what takes its place later leaves the blob as it was', async () => {
+    const directory = await scratch();
+    const store = await openLocalBlobs({ directory: join(directory, 'files') });
+    const file = join(directory, 'cached');
+    await writeFile(file, 'first');
+    expect(await store.putFile('a/x', file, { frozen: true })).toEqual({ bytes: 5, existed: false });
+    expect((await stat(join(directory, 'files/a/x'))).ino).toBe((await stat(file)).ino);
+    expect(await store.putFile('a/x', file, { frozen: true })).toEqual({ bytes: 5, existed: true });
+    await writeFile(`${file}.part`, 'second');
+    await rename(`${file}.part`, file);
+    expect(String(await store.get('a/x'))).toBe('first');
+    expect(await store.putFile('a/x', file, { frozen: true, ifAbsent: true })).toEqual({ bytes: 5, existed: true });
+    expect(await store.putFile('a/x', file, { frozen: true })).toEqual({ bytes: 6, existed: true });
+    expect(String(await store.get('a/x'))).toBe('second');
+    await store.delete('a/x');
+    expect(await readFile(file, 'utf8')).toBe('second');
+    expect(await readdir(join(directory, 'files', '.tmp'))).toEqual([]);
+  });
+
+  it('a file that may still be written into is copied', async () => {
+    const directory = await scratch();
+    const store = await openLocalBlobs({ directory: join(directory, 'files') });
+    const file = join(directory, 'mine');
+    await writeFile(file, 'first');
+    await store.putFile('a/x', file);
+    await writeFile(file, 'other');
+    expect(String(await store.get('a/x'))).toBe('first');
+  });
+
+  it('of files that are stored together, one that cannot be harms only itself', async () => {
+    const directory = await scratch();
+    const store = await openLocalBlobs({ directory: join(directory, 'files') });
+    await store.put('taken', Buffer.from('a blob'));
+    const results = await Promise.allSettled(
+      Array.from({ length: 24 }, async (_, i) => {
+        const file = join(directory, `cached-${i}`);
+        if (i % 6 !== 1) await writeFile(file, `file ${i}`);
+        return store.putFile(i % 6 === 2 ? `taken/${i}` : `a/${i % 3}/${i}`, file, { frozen: i % 2 === 0 });
+      }),
+    );
+    expect(results.map(({ status }) => status)).toEqual(
+      Array.from({ length: 24 }, (_, i) => (i % 6 === 1 || i % 6 === 2 ? 'rejected' : 'fulfilled')),
+    );
+    for (const [i, { status }] of results.entries())
+      if (status === 'fulfilled') expect(String(await store.get(`a/${i % 3}/${i}`))).toBe(`file ${i}`);
   });
 
   it('does not list what is still being written', async () => {

@@ -1,15 +1,23 @@
 import { randomUUID } from 'node:crypto';
-import { constants } from 'node:fs';
-import { copyFile, link, open, readdir, readFile, rename, rmdir, stat, unlink } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { link, readdir, readFile, rename, rmdir, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { PenstockError } from '../../diagnostics/index.js';
 import { errnoOf, makeDirectory, syncDirectory, writeDurable } from '../durable-file.js';
+import { openThread } from '../thread.js';
 import type { BlobStore } from './blob-store.js';
+import { type Placed, Placer, type Placing } from './placing.js';
+import type { PlacingFailure } from './placing-thread.js';
 
 export interface LocalBlobsOptions {
   /** Everything lies below; it is made when it is missing. */
   readonly directory: string;
+  /** Where files are put in place. Defaults to `thread` where the built file of the thread is there. */
+  readonly run?: 'thread' | 'here';
 }
+
+const THREAD = new URL('./placing-thread.js', import.meta.url);
 
 /** Where files are put together before they get their names; no blob's path can begin so. */
 const WORKSHOP = '.tmp';
@@ -49,28 +57,42 @@ function fault(path: string): string | undefined {
 }
 
 /** Blobs as files of this machine. A blob is whole or absent, whatever happens while it is written. */
-export async function openLocalBlobs({ directory }: LocalBlobsOptions): Promise<BlobStore> {
+export async function openLocalBlobs({ directory, run }: LocalBlobsOptions): Promise<BlobStore> {
   await named('the store', 'could not be opened', () => makeDirectory(join(directory, WORKSHOP)));
-  return new LocalBlobs(directory);
+  return new LocalBlobs(directory, placing(run ?? (existsSync(fileURLToPath(THREAD)) ? 'thread' : 'here')));
+}
+
+/** Puts files in their places: in a thread where its built file is there, so that what blocks does not hold up the event loop. */
+function placing(run: 'thread' | 'here'): (placing: Placing) => Promise<Placed> {
+  if (run === 'here') {
+    const placer = new Placer();
+    return (request) => placer.place(request);
+  }
+  const thread = openThread<Placing>({
+    file: THREAD,
+    failed: (failure) => {
+      const { errno, message } = failure as PlacingFailure;
+      return Object.assign(new Error(message), { code: errno });
+    },
+    ended: (cause) => new PenstockError('PS4107', 'the thread that stores files has stopped', { category: 'transient', cause }),
+  });
+  return (request) => thread.ask(request);
 }
 
 class LocalBlobs implements BlobStore {
-  constructor(private readonly directory: string) {}
+  constructor(
+    private readonly directory: string,
+    private readonly place: (placing: Placing) => Promise<Placed>,
+  ) {}
 
-  putFile: BlobStore['putFile'] = (path, localPath, { ifAbsent = false } = {}) =>
-    this.place(path, ifAbsent, async (temporary) => {
-      // a copy shares its blocks with the original where the file system can; it never touches the original
-      await copyFile(localPath, temporary, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
-      const handle = await open(temporary, 'r+');
-      try {
-        await handle.sync();
-      } finally {
-        await handle.close();
-      }
-    });
+  putFile: BlobStore['putFile'] = async (path, localPath, { ifAbsent = false, frozen = false } = {}) => {
+    checkBlobPath(path);
+    const target = join(this.directory, path);
+    const temporary = join(this.directory, WORKSHOP, randomUUID());
+    return named(path, 'could not be stored', () => this.place({ local: localPath, target, temporary, ifAbsent, share: frozen }));
+  };
 
-  put: BlobStore['put'] = (path, bytes, { ifAbsent = false } = {}) =>
-    this.place(path, ifAbsent, (temporary) => writeDurable(temporary, bytes));
+  put: BlobStore['put'] = (path, bytes, { ifAbsent = false } = {}) => this.write(path, bytes, ifAbsent);
 
   async get(path: string): Promise<Buffer | undefined> {
     checkBlobPath(path);
@@ -107,11 +129,7 @@ class LocalBlobs implements BlobStore {
     }
   }
 
-  private async place(
-    path: string,
-    ifAbsent: boolean,
-    write: (temporary: string) => Promise<void>,
-  ): Promise<{ readonly bytes: number; readonly existed: boolean }> {
+  private async write(path: string, bytes: Uint8Array, ifAbsent: boolean): Promise<Placed> {
     checkBlobPath(path);
     const target = join(this.directory, path);
     const temporary = join(this.directory, WORKSHOP, randomUUID());
@@ -119,10 +137,9 @@ class LocalBlobs implements BlobStore {
       const before = await this.head(path);
       if (ifAbsent && before !== undefined) return { bytes: before.bytes, existed: true };
       try {
-        await write(temporary);
-        const { size } = await stat(temporary);
-        if (await this.name(temporary, target, ifAbsent)) return { bytes: size, existed: before !== undefined };
-        return { bytes: (await this.head(path))?.bytes ?? size, existed: true };
+        await writeDurable(temporary, bytes);
+        if (await this.name(temporary, target, ifAbsent)) return { bytes: bytes.byteLength, existed: before !== undefined };
+        return { bytes: (await this.head(path))?.bytes ?? bytes.byteLength, existed: true };
       } finally {
         await unlink(temporary).catch(ignoreAbsent);
       }

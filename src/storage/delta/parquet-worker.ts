@@ -1,27 +1,19 @@
 import { parentPort } from 'node:worker_threads';
+import type { ThreadReply, ThreadRequest } from '../thread.js';
 import { decodeCheckpoint, writeCheckpoint } from './checkpoint.js';
 import { buffersOf, type ColumnBatch } from './columns.js';
 import type { CheckpointRequest } from './encoder.js';
 import { type Compression, decodeBatch, encodeBatch } from './parquet.js';
 import type { Column } from './table.js';
 
-/** What the thread is asked; answers carry the same number. */
-export interface Request {
-  readonly id: number;
-  readonly ask:
-    | { readonly kind: 'encode'; readonly batch: ColumnBatch; readonly compression: Compression }
-    | { readonly kind: 'decode'; readonly bytes: Uint8Array; readonly columns: readonly Pick<Column, 'name' | 'type'>[] }
-    | { readonly kind: 'decodeCheckpoint'; readonly bytes: Uint8Array }
-    | { readonly kind: 'checkpoint'; readonly request: CheckpointRequest };
-}
+/** What the thread is asked. */
+export type Ask =
+  | { readonly kind: 'encode'; readonly batch: ColumnBatch; readonly compression: Compression }
+  | { readonly kind: 'decode'; readonly bytes: Uint8Array; readonly columns: readonly Pick<Column, 'name' | 'type'>[] }
+  | { readonly kind: 'decodeCheckpoint'; readonly bytes: Uint8Array }
+  | { readonly kind: 'checkpoint'; readonly request: CheckpointRequest };
 
-export interface Reply {
-  readonly id: number;
-  readonly value?: unknown;
-  readonly error?: unknown;
-}
-
-async function answer({ ask }: Request): Promise<{ readonly value: unknown; readonly transfer: readonly ArrayBuffer[] }> {
+async function answer(ask: Ask): Promise<{ readonly value: unknown; readonly transfer: readonly ArrayBuffer[] }> {
   switch (ask.kind) {
     case 'encode': {
       const value = encodeBatch(ask.batch, ask.compression) as Uint8Array<ArrayBuffer>;
@@ -38,9 +30,9 @@ async function answer({ ask }: Request): Promise<{ readonly value: unknown; read
   }
 }
 
-parentPort?.on('message', (request: Request) => {
-  answer(request).then(
-    ({ value, transfer }) => parentPort?.postMessage({ id: request.id, value } satisfies Reply, [...transfer]),
-    (error: unknown) => parentPort?.postMessage({ id: request.id, error } satisfies Reply),
+parentPort?.on('message', ({ id, ask }: ThreadRequest<Ask>) => {
+  answer(ask).then(
+    ({ value, transfer }) => parentPort?.postMessage({ id, value } satisfies ThreadReply, [...transfer]),
+    (error: unknown) => parentPort?.postMessage({ id, error } satisfies ThreadReply),
   );
 });

@@ -1,0 +1,82 @@
+import { type TransferListItem, Worker } from 'node:worker_threads';
+
+/** A call as the thread gets it; its answer carries the same number. */
+export interface ThreadRequest<A> {
+  readonly id: number;
+  readonly ask: A;
+}
+
+export interface ThreadReply {
+  readonly id: number;
+  readonly value?: unknown;
+  readonly error?: unknown;
+}
+
+export interface ThreadOptions {
+  /** The built file that the thread runs. */
+  readonly file: URL;
+  /** What a call rejects with when the thread answers it with an error. */
+  readonly failed: (error: unknown) => Error;
+  /** What calls under way reject with when the thread ends. */
+  readonly ended: (cause: unknown) => Error;
+}
+
+/** Calls into a thread of their own. */
+export interface Thread<A> {
+  ask<T>(request: A, transfer?: readonly ArrayBuffer[]): Promise<T>;
+  /** Ends the thread; a later call starts another one. */
+  close(): Promise<void>;
+}
+
+interface Waiting {
+  resolve(value: unknown): void;
+  reject(error: unknown): void;
+}
+
+/** A thread that starts at the first call, and again at the next when it has died. Calls in flight keep the process alive, an idle thread does not. */
+export function openThread<A>({ file, failed, ended }: ThreadOptions): Thread<A> {
+  let worker: Worker | undefined;
+  let next = 0;
+  const waiting = new Map<number, Waiting>();
+
+  const fail = (cause: unknown): void => {
+    worker = undefined;
+    const reason = ended(cause);
+    for (const call of waiting.values()) call.reject(reason);
+    waiting.clear();
+  };
+  const start = (): Worker => {
+    const started = new Worker(file);
+    started.unref();
+    started.on('message', ({ id, value, error }: ThreadReply) => {
+      const call = waiting.get(id);
+      waiting.delete(id);
+      if (waiting.size === 0) started.unref();
+      if (error === undefined) call?.resolve(value);
+      else call?.reject(failed(error));
+    });
+    started.on('error', fail);
+    started.on('exit', (code) => {
+      if (worker === started) fail(new Error(`it ended with code ${String(code)}`));
+    });
+    return started;
+  };
+  return {
+    ask<T>(request: A, transfer: readonly ArrayBuffer[] = []): Promise<T> {
+      worker ??= start();
+      if (waiting.size === 0) worker.ref();
+      next += 1;
+      const id = next;
+      return new Promise<T>((resolve, reject) => {
+        waiting.set(id, { resolve: resolve as (value: unknown) => void, reject });
+        worker!.postMessage({ id, ask: request } satisfies ThreadRequest<A>, transfer as readonly TransferListItem[]);
+      });
+    },
+    async close() {
+      const closing = worker;
+      worker = undefined;
+      await closing?.terminate();
+      if (waiting.size > 0) fail(new Error('it was closed'));
+    },
+  };
+}
