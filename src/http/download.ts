@@ -189,8 +189,10 @@ async function takeIn({ answer, part, maxBytes, watch, validator }: TakingIn): P
     for await (const chunk of answer.body) {
       transfer.received(chunk.length);
       if (part.size + chunk.length > maxBytes) throw tooLarge('more bytes come', maxBytes, answer.status);
+      const appended = part.append(chunk);
+      if (appended === undefined) continue;
       transfer.pause();
-      await part.append(chunk);
+      await appended;
       transfer.resume();
     }
   } catch (error) {

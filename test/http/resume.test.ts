@@ -202,11 +202,32 @@ describe('openPart', () => {
   it('a part that another process began anew is not taken for this one', async () => {
     const directory = await scratch();
     const first = await openPart(directory, 'm', 'a');
-    await first.append(Buffer.from('before'));
+    await first.append(Buffer.alloc(300_000, 'a'));
     const second = await openPart(directory, 'm', 'a');
-    await second.append(Buffer.from('second'));
+    await second.append(Buffer.alloc(300_000, 'b'));
     expect(await rejection(first.finish())).toMatchObject({ code: 'PS4104', category: 'transient' });
+    expect(await readFile(await second.finish())).toEqual(Buffer.alloc(300_000, 'b'));
+  });
+
+  it('small files of one id that two processes fetch at once do not mix', async () => {
+    const directory = await scratch();
+    const [first, second] = [await openPart(directory, 'm', 'a'), await openPart(directory, 'm', 'a')];
+    await first.append(Buffer.from('fir'));
+    await second.append(Buffer.from('sec'));
+    await first.append(Buffer.from('st'));
+    await second.append(Buffer.from('ond'));
+    expect(await readFile(await first.finish(), 'utf8')).toBe('first');
     expect(await readFile(await second.finish(), 'utf8')).toBe('second');
+    expect(await readdir(directory)).toEqual(['m']);
+  });
+
+  it('what a killed process left of the same file gives way', async () => {
+    const directory = await scratch();
+    await writeFile(join(directory, 'm.part'), 'old');
+    const part = await openPart(directory, 'm', 'a');
+    await part.append(Buffer.from('whole'));
+    expect(await readFile(await part.finish(), 'utf8')).toBe('whole');
+    expect(await readdir(directory)).toEqual(['m']);
   });
 
   it('notes whose part is gone say nothing', async () => {
