@@ -1,4 +1,4 @@
-import { map, mergeWith, type Observable, switchMap, throwError, timer } from 'rxjs';
+import { delay, map, mergeWith, type Observable, switchMap, throwError, timer } from 'rxjs';
 import { describe, it } from 'vitest';
 import { callEach, type Delivery, filterOut, inLanes, mapEach } from '../../operators/index.js';
 import { holdUntil } from '../../src/runtime/hold-until.js';
@@ -85,6 +85,9 @@ describe('worker', () => {
 
   it('unsubscribing releases what is in flight, wherever it is', () =>
     marbles(mounted(), { in: '(aAhf)-|', sub: '^-!', retried: '-f', released: '--(aAh)' }, draw));
+
+  it('releases also what its steps forgot that they hold', () =>
+    marbles(mounted({ steps: delay(9) }), { in: 'ab----|', sub: '^--!', released: '---(ab)' }, draw));
 
   it('L10: one that hangs holds its own key only', () =>
     marbles(mounted(), { in: '(hHb)---', delivered: '--b' }, { ...draw, inFlight: 'hH' }));

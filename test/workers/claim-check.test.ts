@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { deadLetters } from '../../src/cli/dead-letters.js';
+import { cliDomain } from '../../src/cli/domain.js';
 import { PenstockError } from '../../src/diagnostics/index.js';
 import type { DownloadTask } from '../../src/domains/xact/messages.js';
 import { valueOf } from '../../src/runtime/claim-check.js';
@@ -73,6 +75,19 @@ describe('records that are too large to travel', () => {
     await bench.idle();
     expect(worker.doors()).toEqual({ dead_lettered: 1, delivered: 1 });
     expect(await listed(bench.claimed)).toContain(textHeaders(record!)['claim_check']);
+  });
+
+  it('C14: are listed by the dead-letter commands whole', async () => {
+    const bench = await workerBench({ maxRecordBytes: MAX });
+    downloader(bench, () => Promise.reject(new PenstockError('PS4104', 'gone', { category: 'permanent', httpStatus: 404 })));
+    await bench.send('xact.downloads_pending', large('m1'), downloadTask('m2'));
+    await bench.idle();
+    const unreadable: unknown[] = [];
+    const found: unknown[] = [];
+    const options = { claims: bench.claims, onUnreadable: (record: unknown) => unreadable.push(record) };
+    for await (const { letter } of deadLetters(bench.transport, cliDomain('xact'), {}, options)) found.push(letter['media_id']);
+    expect(found).toEqual(['m1', 'm2']);
+    expect(unreadable).toEqual([]);
   });
 
   it('small ones travel as they are', async () => {
