@@ -3,6 +3,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { elsewhere, guarantees, requirements } from './requirements.mjs';
 import { builtIns } from '../dist/plugins/index.js';
+import { buildProgram } from '../dist/src/cli/program.js';
 import { configReference, keysTable } from '../dist/src/config/index.js';
 import { XACT_TABLES } from '../dist/src/domains/xact/tables.js';
 import { metricsReference } from '../dist/src/observe/index.js';
@@ -14,6 +15,7 @@ const PARTS = {
     Object.entries(elsewhere)
       .map(([id, why]) => `- **${id}** ${why}`)
       .join('\n'),
+  commands: commandReference,
   configuration: configReference,
   metrics: metricsReference,
   plugins: () => [...new Set(Object.values(builtIns))].map(pluginReference).join('\n\n'),
@@ -27,7 +29,7 @@ const PARTS = {
           .join(', ')}`,
     ).join('\n'),
 };
-const FILES = ['configuration', 'guarantees', 'metrics', 'plugins', 'tables'];
+const FILES = ['cli', 'configuration', 'guarantees', 'metrics', 'plugins', 'tables'];
 
 function testFiles() {
   return ['test', 'marbles'].flatMap((folder) =>
@@ -99,6 +101,46 @@ function pluginReference(definition) {
     ...(spec.config === undefined ? ['It has no config.'] : [keysTable(spec.config)]),
   ].join('\n');
 }
+
+/** Every command that does something, with its arguments and its own options; those of all commands come last. */
+function commandReference() {
+  const program = buildProgram().command;
+  const leaves = (command, words) =>
+    command.commands.length === 0
+      ? [{ command, words: [...words, command.name()] }]
+      : command.commands.flatMap((inner) => leaves(inner, [...words, command.name()]));
+  const sections = leaves(program, []).map(({ command, words }) => {
+    const given = command.registeredArguments.map((argument) => {
+      const name = `${argument.name()}${argument.variadic ? '…' : ''}`;
+      return argument.required ? `<${name}>` : `[${name}]`;
+    });
+    const about = command.registeredArguments.map((argument) => `| \`${argument.name()}\` | ${escaped(argument.description)} |`);
+    return [
+      `### \`${[...words, ...given].join(' ')}\``,
+      '',
+      `${sentence(command.description())}`,
+      ...optionTable([...about, ...optionRows(command)]),
+    ].join('\n');
+  });
+  return [...sections, ['### Options of every command', ...optionTable(optionRows(program))].join('\n')].join('\n\n');
+}
+
+function optionTable(rows) {
+  return rows.length === 0 ? [] : ['', '| | |', '|---|---|', ...rows];
+}
+
+function optionRows(command) {
+  return command.options
+    .filter(({ hidden }) => !hidden)
+    .map(({ flags, description, defaultValue, mandatory, negate }) => {
+      const isTold = defaultValue === undefined || negate || description.includes('default') || typeof defaultValue === 'number';
+      const note = mandatory ? ' (required)' : isTold ? '' : ` (default: ${defaultValue})`;
+      return `| \`${flags}\` | ${escaped(description)}${note} |`;
+    });
+}
+
+const escaped = (text) => text.replaceAll('|', '\\|');
+const sentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 
 const check = process.argv.includes('--check');
 let stale = 0;

@@ -78,7 +78,19 @@ export function configReference(domains: readonly DomainShape[] = DOMAINS): stri
 
 /** The keys of any schema as a table of Markdown: the config of a plugin, say. */
 export function keysTable(schema: z.ZodType): string {
-  return table(toJson(schema)).join('\n');
+  const json = toJson(schema);
+  return table({ ...json, properties: withDefaults(json.properties ?? {}, schema.safeParse({}).data) }).join('\n');
+}
+
+/** A default behind a transform is in no JSON Schema: what nothing is read as, tells it. */
+function withDefaults(properties: Readonly<Record<string, JsonSchema>>, read: unknown): Readonly<Record<string, JsonSchema>> {
+  const values: Readonly<Record<string, unknown>> = typeof read === 'object' && read !== null ? { ...read } : {};
+  return Object.fromEntries(
+    Object.entries(properties).map(([key, property]) => [
+      key,
+      property.default !== undefined || values[key] === undefined ? property : { ...property, default: values[key] },
+    ]),
+  );
 }
 
 function table(schema: JsonSchema): string[] {
@@ -118,7 +130,7 @@ const NAMES: Readonly<Record<string, string>> = {
 function kind(schema: JsonSchema): string {
   if (schema['x-kind'] !== undefined) return schema['x-kind'];
   if (schema.enum !== undefined) return schema.enum.map((value) => `\`${String(value)}\``).join(' ');
-  if (schema.const !== undefined) return `\`${String(schema.const)}\``;
+  if (schema.const !== undefined) return schema.const === '' ? 'empty' : `\`${String(schema.const)}\``;
   if (schema.anyOf !== undefined) return [...new Set(schema.anyOf.map(kind))].join(' or ');
   if (schema.items !== undefined) return `list of ${kind(schema.items)}`;
   if (schema.type === undefined) return 'anything';
