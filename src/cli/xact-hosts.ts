@@ -194,7 +194,7 @@ async function builderFor(name: XactWorker, wiring: Wiring): Promise<Builder> {
       });
     }
     case 'xact-upload': {
-      const blobs = meteredBlobs(await openLocalBlobs({ directory: join(data.files, XACT) }), metrics);
+      const blobs = meteredBlobs(await openLocalBlobs({ directory: join(data.files, XACT), workshop: data.tmp }), metrics);
       return (shared, concurrency) => ({ settled$: xactUpload({ ...shared, concurrency, blobs, cacheDirectory: join(data.cache, XACT) }) });
     }
     case 'xact-result-processor': {

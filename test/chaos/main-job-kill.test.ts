@@ -10,7 +10,7 @@ import { createRandom } from '../../src/simulator/random.js';
 
 const RUNS = Number(process.env['PENSTOCK_RUNS'] ?? 20);
 const KILLS = Number(process.env['PENSTOCK_KILLS'] ?? 200) / RUNS;
-const EVENTS = 300;
+const EVENTS = 250;
 /** Name it to have the same events and moments again. */
 const SEED = process.env['PENSTOCK_SEED'] ?? String(Date.now() % 1_000_000);
 

@@ -13,13 +13,18 @@ import type { PlacingFailure } from './placing-thread.js';
 export interface LocalBlobsOptions {
   /** Everything lies below; it is made when it is missing. */
   readonly directory: string;
+  /**
+   * Where files are put together before they get their names: on the same file system. What a killed process leaves there belongs to nobody. Defaults to
+   * a folder below `directory`.
+   */
+  readonly workshop?: string;
   /** Where files are put in place. Defaults to `thread` where the built file of the thread is there. */
   readonly run?: 'thread' | 'here';
 }
 
 const THREAD = new URL('./placing-thread.js', import.meta.url);
 
-/** Where files are put together before they get their names; no blob's path can begin so. */
+/** The workshop below the store's own directory; no blob's path can begin so. */
 const WORKSHOP = '.tmp';
 /** What file systems take for one name, in bytes. */
 const NAME_BYTES = 255;
@@ -57,9 +62,12 @@ function fault(path: string): string | undefined {
 }
 
 /** Blobs as files of this machine. A blob is whole or absent, whatever happens while it is written. */
-export async function openLocalBlobs({ directory, run }: LocalBlobsOptions): Promise<BlobStore> {
-  await named('the store', 'could not be opened', () => makeDirectory(join(directory, WORKSHOP)));
-  return new LocalBlobs(directory, placing(run ?? (existsSync(fileURLToPath(THREAD)) ? 'thread' : 'here')));
+export async function openLocalBlobs({ directory, workshop = join(directory, WORKSHOP), run }: LocalBlobsOptions): Promise<BlobStore> {
+  await named('the store', 'could not be opened', async () => {
+    await makeDirectory(directory);
+    await makeDirectory(workshop);
+  });
+  return new LocalBlobs(directory, workshop, placing(run ?? (existsSync(fileURLToPath(THREAD)) ? 'thread' : 'here')));
 }
 
 /** Puts files in their places: in a thread where its built file is there, so that what blocks does not hold up the event loop. */
@@ -82,13 +90,14 @@ function placing(run: 'thread' | 'here'): (placing: Placing) => Promise<Placed> 
 class LocalBlobs implements BlobStore {
   constructor(
     private readonly directory: string,
+    private readonly workshop: string,
     private readonly place: (placing: Placing) => Promise<Placed>,
   ) {}
 
   putFile: BlobStore['putFile'] = async (path, localPath, { ifAbsent = false, frozen = false } = {}) => {
     checkBlobPath(path);
     const target = join(this.directory, path);
-    const temporary = join(this.directory, WORKSHOP, randomUUID());
+    const temporary = join(this.workshop, randomUUID());
     return named(path, 'could not be stored', () => this.place({ local: localPath, target, temporary, ifAbsent, share: frozen }));
   };
 
@@ -132,7 +141,7 @@ class LocalBlobs implements BlobStore {
   private async write(path: string, bytes: Uint8Array, ifAbsent: boolean): Promise<Placed> {
     checkBlobPath(path);
     const target = join(this.directory, path);
-    const temporary = join(this.directory, WORKSHOP, randomUUID());
+    const temporary = join(this.workshop, randomUUID());
     return named(path, 'could not be stored', async () => {
       const before = await this.head(path);
       if (ifAbsent && before !== undefined) return { bytes: before.bytes, existed: true };
