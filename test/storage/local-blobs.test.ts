@@ -83,6 +83,17 @@ describe('the local store', () => {
       if (status === 'fulfilled') expect(String(await store.get(`a/${i % 3}/${i}`))).toBe(`file ${i}`);
   });
 
+  it('puts files together where it is told: what a killed process leaves behind is not among the files', async () => {
+    const base = await scratch();
+    const [directory, workshop] = [join(base, 'files'), join(base, 'tmp')];
+    const store = await openLocalBlobs({ directory, workshop });
+    await writeFile(join(base, 'local'), 'one');
+    await store.put('a/1', Buffer.from('two'));
+    await store.putFile('a/2', join(base, 'local'));
+    expect(await readdir(directory, { recursive: true })).toEqual(['a', 'a/1', 'a/2']);
+    expect(await readdir(workshop)).toEqual([]);
+  });
+
   it('does not list what is still being written', async () => {
     const directory = await scratch();
     const store = await openLocalBlobs({ directory });
