@@ -53,7 +53,8 @@ function workersNamed(names: readonly string[] | undefined): readonly XactWorker
 export interface UntilIdleOptions {
   readonly signal: AbortSignal;
   readonly waitRetries: boolean;
-  readonly onWaiting: (what: string) => void;
+  /** Told what is waited for, and nothing when the waiting is over. */
+  readonly onWaiting: (what: string | undefined) => void;
 }
 
 /** Resolves when every consumed topic is at its end and nothing is in flight, or when the signal aborts. */
@@ -62,7 +63,7 @@ export async function untilIdle(pipeline: Pipeline, { signal, waitRetries, onWai
   while (!signal.aborted && calm < 2) {
     const busy = await pipeline.busy({ waitRetries });
     calm = busy === undefined ? calm + 1 : 0;
-    if (busy !== undefined) onWaiting(busy);
+    onWaiting(busy);
     if (calm < 2) await pause(IDLE_LOOK_MS, signal);
   }
 }
@@ -79,7 +80,7 @@ export async function finish(running: Running, progress: Progress, drainTimeoutM
 export function watchRunning(
   shell: Shell,
   { pipeline }: Running,
-): { readonly progress: Progress; readonly waiting: (what: string) => void } {
+): { readonly progress: Progress; readonly waiting: (what: string | undefined) => void } {
   let waitingFor: string | undefined;
   const progress = createProgress({
     stream: process.stderr,

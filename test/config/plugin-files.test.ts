@@ -166,6 +166,15 @@ describe('which plugin is meant', () => {
     ]);
   });
 
+  it('an unknown plugin is named although its entry is wrong elsewhere', async () => {
+    const loaded = await xact('plugins:\n  - { name: esx_procesor, priorty: 3 }\n  - { name: esx_processor, priorty: 3 }\n');
+    expect(said(loaded)).toEqual([
+      '2:13 PS1203 no plugin is called "esx_procesor"',
+      '2:27 PS1103 a plugin entry has no key "priorty"',
+      '3:28 PS1103 a plugin entry has no key "priorty"',
+    ]);
+  });
+
   it('F5: two plugins of one name are an error, across files and spellings; in different domains they are not', async () => {
     const files = { 'plugins.yaml': 'plugins:\n  - name: audit_logger\n' };
     const loaded = await xact('plugins:\n  - name: Audit-Logger\n', files);

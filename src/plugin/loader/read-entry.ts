@@ -72,12 +72,30 @@ export async function readEntry(raw: RawEntry, options: ReadEntryOptions): Promi
     used: asked ? reading.used : [],
     unresolved: reading.missing.map(({ path }) => yaml.place(path)),
   };
-  if (fitted.value === undefined) return { ...read, entry: undefined, diagnostics };
+  if (fitted.value === undefined) {
+    const plugin = raw.form === 'entry' && options.enabled && runsIn.length > 0 ? namedPlugin(reading.value) : undefined;
+    const found = plugin === undefined ? undefined : await findPlugin(plugin, raw, options);
+    return {
+      ...read,
+      entry: undefined,
+      diagnostics: found !== undefined && 'refusal' in found ? [...diagnostics, found.refusal] : diagnostics,
+    };
+  }
   const entry = toEntry(fitted.value, raw, options.scope);
   if (runsIn.length === 0 || !options.enabled) return { ...read, entry: { ...entry, enabled: false }, diagnostics };
   const found = await findPlugin(entry, raw, options);
   if ('refusal' in found) return { ...read, entry: undefined, diagnostics: [...diagnostics, found.refusal] };
   return { ...read, entry: { ...entry, type: found.type, plugin: found.plugin }, diagnostics };
+}
+
+type NamedPlugin = Pick<PluginEntry, 'name' | 'type' | 'module' | 'class' | 'enabled'>;
+
+/** Which plugin an entry asks for that is wrong elsewhere, so that both are told at once; none where that cannot be said. */
+function namedPlugin(value: unknown): NamedPlugin | undefined {
+  const { name, type = name, module, class: exported, enabled } = (value ?? {}) as Readonly<Record<string, unknown>>;
+  const isTextOrNone = (given: unknown): given is string | undefined => given === undefined || typeof given === 'string';
+  if (typeof name !== 'string' || typeof type !== 'string' || !isTextOrNone(module) || !isTextOrNone(exported)) return undefined;
+  return name === '' || type === '' ? undefined : { name, type, module, class: exported, enabled: enabled !== false };
 }
 
 function nameOf(value: unknown): string {
@@ -166,7 +184,7 @@ function legacyPath(path: Path, { yaml, base }: RawEntry): Path {
 
 type Found = { readonly type: string; readonly plugin: Pluggable | undefined } | { readonly refusal: Diagnostic };
 
-async function findPlugin(entry: PluginEntry, raw: RawEntry, { catalogue, aliases, cwd }: ReadEntryOptions): Promise<Found> {
+async function findPlugin(entry: NamedPlugin, raw: RawEntry, { catalogue, aliases, cwd }: ReadEntryOptions): Promise<Found> {
   const module = entry.module === undefined ? undefined : withAlias(entry.module, aliases);
   if (module !== undefined && module !== BUILT_IN && !module.startsWith(`${BUILT_IN}/`)) {
     if (!entry.enabled) return { type: entry.type, plugin: undefined };
