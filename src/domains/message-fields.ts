@@ -33,11 +33,14 @@ export const metadata = z.record(z.string(), z.unknown());
 /** How a download ended: for good, or failed and still to be tried, or failed for good. */
 export const resultStatus = z.enum(['completed', 'failed', 'failed_permanent']);
 
+/** Keeps nothing between two calls that decode whole messages. */
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
 /** Reads JSON bytes as UTF-8; refuses anything else by an error of category `permanent`. */
 export function readJson(bytes: Uint8Array): unknown {
   let text: string;
   try {
-    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    text = utf8.decode(bytes);
   } catch (cause) {
     throw new PenstockError('PS4101', 'the message is not UTF-8', { category: 'permanent', cause });
   }

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { existsSync, fstatSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, open as openFile, statSync, writeFileSync } from 'node:fs';
 import { type FileHandle, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { PenstockError } from '../diagnostics/index.js';
 import { diskFailure, errnoOf } from './disk-errors.js';
 
@@ -182,7 +183,7 @@ class Part implements PartFile {
   private async spill(): Promise<void> {
     if (this.handle !== undefined) return;
     const { directory, part, notes } = this.state;
-    this.handle = await openFresh(directory, part, notes);
+    this.handle = await openFresh(directory, part, notes, open);
     const { held } = this;
     this.held = [];
     if (held.length > 0) await writeAll(this.handle, Buffer.concat(held));
@@ -194,14 +195,14 @@ class Part implements PartFile {
    */
   private async finishHeld(): Promise<string> {
     const { directory, path, part, notes } = this.state;
-    const handle = await openFresh(directory, part, notes);
+    const file = await openFresh(directory, part, notes, openPlain);
     let written: { readonly ino: number; readonly size: number };
     try {
-      writeFileSync(handle.fd, Buffer.concat(this.held));
+      writeFileSync(file, Buffer.concat(this.held));
       this.held = [];
-      written = fstatSync(handle.fd);
+      written = fstatSync(file);
     } finally {
-      await handle.close();
+      closeSync(file);
     }
     const named = statSync(part);
     if (named.ino !== written.ino || named.size !== this.size) throw replaced();
@@ -256,16 +257,21 @@ async function openEarlier(part: string): Promise<FileHandle | undefined> {
   }
 }
 
-async function openFresh(directory: string, part: string, notes: string): Promise<FileHandle> {
+type Open<F> = (path: string, flags: string, mode: number) => Promise<F>;
+
+/** A file that is closed at once does without a handle that looks after it. */
+const openPlain: Open<number> = promisify(openFile);
+
+async function openFresh<F>(directory: string, part: string, notes: string, opened: Open<F>): Promise<F> {
   try {
-    return await open(part, 'wx+', 0o600);
+    return await opened(part, 'wx+', 0o600);
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') await mkdir(directory, { recursive: true, mode: 0o700 });
     else if (errnoOf(error) !== 'EEXIST') throw error;
   }
   await rm(notes, { force: true });
   await rm(part, { force: true });
-  return open(part, 'wx+', 0o600);
+  return opened(part, 'wx+', 0o600);
 }
 
 /** Runs file work; its errors become ours. */

@@ -114,10 +114,15 @@ class ReadHistogram extends Histogram {
 class Series<T> {
   private readonly kept = new Map<string, { readonly labels: Readonly<Record<string, string>>; readonly item: T }>();
 
-  constructor(private readonly make: () => T) {}
+  constructor(
+    private readonly names: readonly string[],
+    private readonly make: () => T,
+  ) {}
 
+  /** Asked for with each message: values in the order of the metric's labels are all that tells two series apart. */
   get(labels: Readonly<Record<string, string>>): T {
-    const key = keyOf(labels);
+    let key = '';
+    for (const name of this.names) key += `${labels[name]}\n`;
     let entry = this.kept.get(key);
     if (entry === undefined) {
       entry = { labels, item: this.make() };
@@ -146,14 +151,14 @@ export function createMetrics({ ofProcess = false }: MetricsOptions = {}): Metri
     const read = new Set<() => Iterable<Sample>>();
     readers.set(name, read);
     if (spec.type === 'histogram') {
-      const series = new Series(() => new Distribution(spec.buckets ?? []));
+      const series = new Series(spec.labels, () => new Distribution(spec.buckets ?? []));
       histograms.set(name, series);
       new ReadHistogram(name, spec.help, spec.labels, spec.buckets ?? [], registry, function* () {
         for (const { labels, item } of series.all()) yield { labels, distribution: item };
       });
       continue;
     }
-    const cells = new Series(() => new Cell());
+    const cells = new Series(spec.labels, () => new Cell());
     counters.set(name, cells);
     const samples = (): Iterable<Sample> => merged(cells, read);
     if (spec.type === 'counter') new ReadCounter(name, spec.help, spec.labels, registry, samples);

@@ -1,6 +1,6 @@
 import { type TransferListItem, Worker } from 'node:worker_threads';
 
-/** A call as the thread gets it; its answer carries the same number. */
+/** A call as the thread gets it, with others of the same turn; its answer carries the same number. */
 export interface ThreadRequest<A> {
   readonly id: number;
   readonly ask: A;
@@ -37,11 +37,15 @@ interface Waiting {
 export function openThread<A>({ file, failed, ended }: ThreadOptions): Thread<A> {
   let worker: Worker | undefined;
   let next = 0;
+  let unsent: ThreadRequest<A>[] = [];
+  let moved: ArrayBuffer[] = [];
   const waiting = new Map<number, Waiting>();
 
   const fail = (cause: unknown): void => {
     worker = undefined;
     const reason = ended(cause);
+    unsent = [];
+    moved = [];
     for (const call of waiting.values()) call.reject(reason);
     waiting.clear();
   };
@@ -61,6 +65,14 @@ export function openThread<A>({ file, failed, ended }: ThreadOptions): Thread<A>
     });
     return started;
   };
+  /** To wake a thread costs as much as some of its calls: those of one turn of the event loop wake it once. */
+  const send = (): void => {
+    const requests = unsent;
+    const transfer = moved;
+    unsent = [];
+    moved = [];
+    if (requests.length > 0) worker?.postMessage(requests, transfer as TransferListItem[]);
+  };
   return {
     ask<T>(request: A, transfer: readonly ArrayBuffer[] = []): Promise<T> {
       worker ??= start();
@@ -69,7 +81,9 @@ export function openThread<A>({ file, failed, ended }: ThreadOptions): Thread<A>
       const id = next;
       return new Promise<T>((resolve, reject) => {
         waiting.set(id, { resolve: resolve as (value: unknown) => void, reject });
-        worker!.postMessage({ id, ask: request } satisfies ThreadRequest<A>, transfer as readonly TransferListItem[]);
+        if (unsent.length === 0) setImmediate(send);
+        unsent.push({ id, ask: request });
+        moved.push(...transfer);
       });
     },
     async close() {

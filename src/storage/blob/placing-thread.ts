@@ -15,7 +15,9 @@ function tell(reply: ThreadReply): void {
   parentPort?.postMessage(reply);
 }
 
-parentPort?.on('message', ({ id, ask }: ThreadRequest<Placing>) => {
+parentPort?.on('message', (requests: readonly ThreadRequest<Placing>[]) => requests.forEach(take));
+
+function take({ id, ask }: ThreadRequest<Placing>): void {
   placer.place(ask).then(
     (value) => tell({ id, value }),
     (error: unknown) => {
@@ -23,4 +25,4 @@ parentPort?.on('message', ({ id, ask }: ThreadRequest<Placing>) => {
       tell({ id, error: failure });
     },
   );
-});
+}

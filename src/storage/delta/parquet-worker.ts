@@ -30,9 +30,11 @@ async function answer(ask: Ask): Promise<{ readonly value: unknown; readonly tra
   }
 }
 
-parentPort?.on('message', ({ id, ask }: ThreadRequest<Ask>) => {
+parentPort?.on('message', (requests: readonly ThreadRequest<Ask>[]) => requests.forEach(take));
+
+function take({ id, ask }: ThreadRequest<Ask>): void {
   answer(ask).then(
     ({ value, transfer }) => parentPort?.postMessage({ id, value } satisfies ThreadReply, [...transfer]),
     (error: unknown) => parentPort?.postMessage({ id, error } satisfies ThreadReply),
   );
-});
+}
