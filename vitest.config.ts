@@ -18,6 +18,6 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts', 'marbles/**/*.marbles.ts'],
     exclude: ['test/chaos/**', 'test/readers/**', 'node_modules/**'],
-    testTimeout: 20_000,
+    testTimeout: 60_000,
   },
 });
