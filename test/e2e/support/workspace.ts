@@ -48,6 +48,11 @@ export class Workspace {
     return join(this.folder, 'config', 'pipeline.yaml');
   }
 
+  /** Writes another file beside the pipeline file. */
+  async write(name: string, text: string): Promise<void> {
+    await writeFile(join(this.folder, 'config', name), text);
+  }
+
   /** Writes the pipeline file anew. */
   async configure({ settings = {}, retryDelays = ['50ms', '100ms', '200ms'], plugins, hosts = [] }: WorkspaceOptions = {}): Promise<void> {
     const served = [...this.files.hosts, ...hosts];
