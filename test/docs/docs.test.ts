@@ -3,11 +3,13 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { builtIns } from '../../plugins/index.js';
-import { loadPipeline } from '../../src/config/index.js';
+import { XACT_FACTS } from '../../src/cli/xact-facts.js';
+import { checkPipeline } from '../../src/config/check-pipeline.js';
 import { CODES } from '../../src/diagnostics/index.js';
-import { blocksOf, pages, root } from './blocks.js';
+import { type Block, blocksOf, pages, root } from './blocks.js';
+import { calls } from './given.js';
 
 const run = promisify(execFile);
 const blocks = pages().flatMap(blocksOf);
@@ -18,8 +20,10 @@ const of = (language: string) =>
 const folder = join(root, 'test', 'docs', '.blocks');
 
 describe('the pages', () => {
-  it('have blocks to run', () => {
+  it('have blocks to run, each of a kind that is checked', () => {
     expect(blocks.length).toBeGreaterThan(15);
+    const checked = new Set(['ts', 'yaml', 'sh', 'console', 'json', '']);
+    expect(blocks.filter(({ language }) => !checked.has(language)).map(({ page, line }) => `${page}:${line}`)).toEqual([]);
   });
 
   it('link only to what is there', () => {
@@ -36,71 +40,70 @@ describe('the pages', () => {
       const section = text.split(`### ${code} ${title}\n`)[1]?.split('\n#')[0] ?? '';
       expect(section, code).toContain('What to do: ');
     }
+    const named = [...text.matchAll(/^### (PS\d+)/gm)].map(([, code]) => code);
+    expect(named).toEqual(Object.keys(CODES));
+  });
+
+  it('hold only JSON that parses', () => {
+    for (const [place, { text }] of of('json')) expect(() => JSON.parse(text) as unknown, place).not.toThrow();
   });
 });
 
 describe('blocks of TypeScript', () => {
   beforeAll(() => {
     rmSync(folder, { recursive: true, force: true });
-    mkdirSync(folder, { recursive: true });
+    mkdirSync(join(folder, 'run'), { recursive: true });
     writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ extends: '../../../tsconfig.json', include: ['*.ts'], exclude: [] }));
-    for (const [, { page, line, text }] of of('ts')) writeFileSync(join(folder, fileName(page, line)), imported(page, text));
+    for (const [, block] of of('ts')) {
+      writeFileSync(join(folder, fileName(block)), asModule(block, '../../..'));
+      writeFileSync(join(folder, 'run', fileName(block)), runnable(asModule(block, '../../../..')));
+    }
   });
+
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   it('are checked by the compiler', async () => {
     await expect(run('npx', ['tsc', '-p', join(folder, 'tsconfig.json')], { cwd: root })).resolves.toBeDefined();
   }, 60_000);
 
-  it.each(of('ts').filter(([, { text }]) => !text.includes('declare ')))('%s runs', async (_, { page, line }) => {
-    await import(join(folder, fileName(page, line)));
+  it.each(of('ts'))('%s runs, and calls what it only declares', async (_, block) => {
+    const printed = vi.spyOn(console, 'log').mockImplementation(() => undefined);
+    calls.length = 0;
+    try {
+      await import(join(folder, 'run', fileName(block)));
+      if (block.text.includes('declare ')) await vi.waitFor(() => expect(calls.length).toBeGreaterThan(0));
+    } finally {
+      printed.mockRestore();
+    }
   });
 });
 
-function fileName(page: string, line: number): string {
+function fileName({ page, line }: Block): string {
   return `${page.replaceAll(/[^\w]/g, '-')}-${line}.ts`;
 }
 
 /** What a page imports from beside itself is found from the folder of the blocks. */
-function imported(page: string, text: string): string {
-  return text.replaceAll(/from '\.\//g, `from '../../../${dirname(page)}/`).concat('\nexport {};\n');
+function asModule({ page, text }: Block, up: string): string {
+  return text.replaceAll(/from '\.\//g, `from '${up}/${dirname(page)}/`).concat('\nexport {};\n');
+}
+
+/** What a block only declares is given to it. */
+function runnable(text: string): string {
+  const body = text.replaceAll(/^declare (?:const|function) (\w+).*$/gm, "const $1 = given('$1') as never;");
+  return `import { given } from '../../given.js';\n${body}`;
 }
 
 describe('blocks of YAML', () => {
-  it.each(of('yaml'))('%s loads', async (_, { text }) => {
+  it.each(of('yaml'))('%s loads with every rule checked, or has findings where it shows a mistake', async (_, { text, note }) => {
     const directory = mkdtempSync(join(tmpdir(), 'penstock-docs-'));
-    const file = join(directory, text.includes('connections:') ? 'connections.yaml' : 'file.yaml');
-    writeFileSync(file, text);
-    if (text.includes('connections:')) writeFileSync(join(directory, 'file.yaml'), 'domains: [xact]\n');
-    const { diagnostics } = await loadPipeline({ configPath: join(directory, 'file.yaml'), env: {}, catalogue: builtIns, cwd: root });
-    expect(diagnostics.filter(({ severity }) => severity === 'error')).toEqual([]);
-  });
-});
-
-describe('blocks of commands', () => {
-  beforeAll(async () => {
-    await run('npx', ['tsc', '-p', 'tsconfig.build.json'], { cwd: root });
-  }, 120_000);
-
-  const directory = mkdtempSync(join(tmpdir(), 'penstock-docs-sh-'));
-  it.each(of('sh'))(
-    '%s runs',
-    async (_, { text }) => {
-      const commands = text
-        .split('\n')
-        .map((line) => line.replace(/\s+#.*$/, '').trim())
-        .filter((line) => line !== '');
-      expect(commands.length).toBeGreaterThan(0);
-      for (const command of commands) {
-        const words = command.split(/\s+/);
-        const own = command.startsWith('npm start -- ') ? ['dev', ...words.slice(3)] : words.slice(words.indexOf('penstock') + 1);
-        expect(own.length, command).toBeLessThan(words.length);
-        await run(process.execPath, [join(root, 'bin', 'penstock.js'), ...own], { cwd: directory, maxBuffer: 64 * 1024 * 1024 });
-      }
-    },
-    120_000,
-  );
-
-  it('generated parts are fresh', async () => {
-    await expect(run(process.execPath, [join(root, 'docs', 'generate.mjs'), '--check'], { cwd: root })).resolves.toBeDefined();
+    const configPath = join(directory, 'file.yaml');
+    const isConnections = /^connections:\n {2}\w+:\n {4}/m.test(text);
+    writeFileSync(join(directory, isConnections ? 'connections.yaml' : 'file.yaml'), text);
+    if (isConnections) writeFileSync(configPath, 'domains: [xact]\n');
+    const { diagnostics } = await checkPipeline({ configPath, env: {}, catalogue: builtIns, cwd: root, facts: [XACT_FACTS] });
+    rmSync(directory, { recursive: true, force: true });
+    const errors = diagnostics.filter(({ severity }) => severity === 'error');
+    if (note === 'broken') expect(errors.length).toBeGreaterThan(0);
+    else expect(diagnostics).toEqual([]);
   });
 });
