@@ -15,6 +15,7 @@ import { isBuiltInFilter } from '../runtime/built-in-filters.js';
 import { supervise } from '../runtime/supervisor.js';
 import type { Settled } from '../runtime/worker.js';
 import type { Consumer, LogRecord, Transport } from '../transport/transport.js';
+import { type FaultSources, faultOf, watchFaults } from './worker-faults.js';
 
 export interface WorkerHostOptions {
   readonly name: string;
@@ -35,6 +36,8 @@ export interface BuiltWorker {
   drain?(): void;
   /** Told that a partition went to another member. */
   lost?(topic: string, partition: number): void;
+  /** Why it cannot write at the moment; nothing when it can. */
+  fault?(): unknown;
   /** What it waits for, for the drain that runs out of time. */
   waitingFor?(): readonly string[];
 }
@@ -69,6 +72,11 @@ export function workerHost(options: WorkerHostOptions): WorkerHost {
   let stopped: unknown;
   let ended: Promise<void> = Promise.resolve();
 
+  const faults: FaultSources = {
+    consumers: () => consumers.map((consumer) => consumer.state().fault),
+    writer: () => built?.fault?.(),
+  };
+
   const counted = (source: Observable<Delivery<LogRecord>>): Observable<Delivery<LogRecord>> =>
     new Observable((subscriber) =>
       source.subscribe({
@@ -96,9 +104,11 @@ export function workerHost(options: WorkerHostOptions): WorkerHost {
     built = build(counted(source), draining.signal);
     const { lost } = built;
     const watching = lost === undefined ? () => undefined : watchLost(consumers, lost);
+    const unwatchFaults = watchFaults(faults, log);
     return built.settled$.pipe(
       finalize(() => {
         watching();
+        unwatchFaults();
         for (const stop of unwatch) stop();
       }),
     );
@@ -111,9 +121,7 @@ export function workerHost(options: WorkerHostOptions): WorkerHost {
     inFlight: () => inFlight.size,
     stopped: () => stopped,
     start() {
-      health.readiness(name, () =>
-        stopped === undefined ? consumers.map((consumer) => consumer.state().fault).find((fault) => fault !== undefined) : 'stopped',
-      );
+      health.readiness(name, () => (stopped === undefined ? faultOf(faults) : 'stopped'));
       ended = new Promise((resolve) => {
         const settled$ = supervise(begin, {
           signal: draining.signal,

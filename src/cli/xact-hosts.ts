@@ -276,6 +276,7 @@ function withWriter(writer: TableWriter, settled$: BuiltWorker['settled$']): Bui
     settled$,
     drain: () => writer.drain(),
     lost: (topic, partition) => writer.lost(topic, partition),
+    fault: () => writer.state().fault?.error,
     waitingFor: () => {
       const { rows, fault, waitingFor } = writer.state();
       return [

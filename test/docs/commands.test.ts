@@ -30,12 +30,12 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(work, { recursive: true, force: true }));
 
-/** One folder a page, with the files that it shows. */
-function folderOf(page: string): string {
+/** One folder a page, with the files that it shows before the block. */
+function folderOf({ page, line }: Block): string {
   const folder = join(work, page.replaceAll(/[^\w]/g, '-'));
   mkdirSync(folder, { recursive: true });
   for (const block of blocksOf(page)) {
-    const name = block.language === 'yaml' ? fileNameOf(block) : undefined;
+    const name = block.language === 'yaml' && block.line < line ? fileNameOf(block) : undefined;
     if (name === undefined) continue;
     mkdirSync(dirname(join(folder, name)), { recursive: true });
     writeFileSync(join(folder, name), block.text);
@@ -48,29 +48,27 @@ function shell(command: string, cwd: string): Promise<{ readonly stdout: string;
   return run('sh', ['-e', '-c', command], { cwd, env, maxBuffer: MOST_OUTPUT });
 }
 
-const of = (language: string) =>
-  pages()
-    .flatMap(blocksOf)
-    .filter((block) => block.language === language)
-    .map((block) => [`${block.page}:${block.line}`, block] as const);
+const blocks = pages()
+  .flatMap(blocksOf)
+  .filter(({ language }) => language === 'sh' || language === 'console');
 
 describe('commands', () => {
-  it.each(of('sh'))('%s run', async (_, { page, text }) => await shell(text, folderOf(page)), 120_000);
-
-  it.each(of('console'))(
-    '%s print what is shown',
-    async (_, { page, text }) => {
-      for (const { command, expected } of sessions(text)) {
-        const both = await shell(`{ ${command}\n} 2>&1 || true`, folderOf(page));
-        expect(lines(both.stdout), command).toEqual(matching(expected, lines(both.stdout)));
-      }
+  it.each(blocks.map((block) => [`${block.page}:${block.line}`, block] as const))(
+    '%s run, and print what is shown',
+    async (_, block) => {
+      const folder = folderOf(block);
+      if (block.language === 'sh') await shell(block.text, folder);
+      else
+        for (const { command, expected } of sessions(block.text)) {
+          const printed = lines((await shell(`{ ${command}\n} 2>&1 || true`, folder)).stdout);
+          expect(printed, command).toEqual(matching(expected, printed));
+        }
     },
     120_000,
   );
 
   it('are shown with what they print', () => {
-    expect(of('sh').length).toBeGreaterThan(2);
-    expect(of('console').length).toBeGreaterThan(2);
+    for (const kind of ['sh', 'console']) expect(blocks.filter(({ language }) => language === kind).length, kind).toBeGreaterThan(1);
   });
 
   it('a session that prints something else is noticed', () => {

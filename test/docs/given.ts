@@ -16,6 +16,8 @@ const result: DownloadResult = {
   bytes_downloaded: 2048,
   retry_count: 0,
   error_message: null,
+  expires_at: null,
+  expired_at_ingest: null,
   created_at: '2026-01-05T08:00:01.000Z',
 };
 
