@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { type Diagnostic, fit, type Path, type Place, sortDiagnostics } from '../diagnostics/index.js';
 import type { Catalogue } from '../plugin/definition.js';
 import type { PluginEntry } from '../plugin/entry.js';
-import { type EntrySource, listed, loadEntries, rawEntries, type RawEntries, type SetAside } from '../plugin/loader/index.js';
+import { type EntryPatches, type EntrySource, listed, loadEntries, rawEntries, type RawEntries, type SetAside } from '../plugin/loader/index.js';
 import { connectionsSchema, toConnection } from './connections-schema.js';
 import { type DomainShape, DOMAINS } from './domains.js';
 import type { Environment } from './environment.js';
@@ -26,6 +26,8 @@ export interface LoadPipelineOptions {
   readonly cwd?: string;
   /** What is known of each domain. Defaults to those that ship. */
   readonly shapes?: readonly DomainShape[];
+  /** Changes to plugin entries that stand elsewhere than in their files, by the name of the entry. */
+  readonly patches?: EntryPatches | undefined;
 }
 
 /** A configuration as loaded. `config` is missing only when the pipeline file itself could not be understood. */
@@ -110,6 +112,7 @@ class Loading {
       aliases: pipeline.config.moduleAliases,
       running,
       domains: this.shapes,
+      patches: this.options.patches,
     });
     this.diagnostics.push(...loaded.diagnostics);
     this.variables.push(...loaded.used);

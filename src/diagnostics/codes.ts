@@ -48,6 +48,12 @@ export const CODES = {
   PS4112: 'a circuit breaker is open',
   PS4113: 'a drain ran out of time',
   PS5001: 'a marble spec is wrong',
+  PS5021: 'a lane is not known',
+  PS5022: 'a letter stands for nothing',
+  PS5023: 'a message does not fit its stage',
+  PS5024: 'a change names a plugin that is not there',
+  PS5025: 'a mock is wrong',
+  PS5026: 'nothing is specified',
   PS7000: 'an internal error',
 } as const;
 

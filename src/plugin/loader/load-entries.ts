@@ -6,7 +6,7 @@ import type { Catalogue } from '../definition.js';
 import type { PluginEntry } from '../entry.js';
 import { entrySchema } from './entry-schema.js';
 import type { RawEntry } from './raw-entries.js';
-import { type ReadEntry, readEntry } from './read-entry.js';
+import { type EntryPatches, type ReadEntry, readEntry } from './read-entry.js';
 
 /** Entries of one place: a file, a directory or a section of the pipeline file. */
 export interface EntrySource {
@@ -25,6 +25,8 @@ export interface LoadEntriesOptions {
   readonly aliases: Readonly<Record<string, string>>;
   readonly running: readonly string[];
   readonly domains?: readonly DomainShape[];
+  /** Changes to entries that stand elsewhere than in their files. */
+  readonly patches?: EntryPatches | undefined;
 }
 
 /** An entry that does nothing here, and why. */

@@ -24,7 +24,19 @@ export interface ReadEntryOptions {
   /** Whether plugins are enabled at all in this place. */
   readonly enabled: boolean;
   readonly domains?: readonly DomainShape[];
+  readonly patches?: EntryPatches | undefined;
 }
+
+/** A change to an entry that stands elsewhere than in its file: what a specification tries out. */
+export interface EntryPatch {
+  /** The entry as it would be written; what is given is left as it is. */
+  readonly apply: (written: unknown) => unknown;
+  /** Where a value of the changed entry stands, if the change says it. */
+  readonly place?: (path: Path, part: 'value' | 'key', offset?: number) => Place | undefined;
+}
+
+/** Changes by the name of their entry. */
+export type EntryPatches = Readonly<Record<string, EntryPatch>>;
 
 /** An entry with the domains of this process in which it runs; none when it belongs elsewhere. */
 export interface ReadEntry {
@@ -54,12 +66,14 @@ export async function readEntry(raw: RawEntry, options: ReadEntryOptions): Promi
     };
   }
   const reading = yaml.read(options.env, base);
-  const fitted = fit<WrittenEntry>(raw.form === 'entry' ? options.schema : legacyEntry, reading.value, {
-    locate: (path, part) => yaml.place([...base, ...path], part),
+  const patch = ownPatch(options.patches, nameOf(reading.value));
+  const written = patch === undefined ? reading.value : patch.apply(reading.value);
+  const fitted = fit<WrittenEntry>(raw.form === 'entry' ? options.schema : legacyEntry, written, {
+    locate: (path, part) => patch?.place?.(path, part) ?? yaml.place([...base, ...path], part),
     textOf: (path) => reading.textOf(path),
     title: raw.form === 'entry' ? 'a plugin entry' : 'a task trigger',
   });
-  const where = owner(raw, reading.value, options, shapes);
+  const where = owner(raw, written, options, shapes);
   const runsIn = where.candidates.filter((domain) => options.running.includes(domain));
   const asked = options.enabled && runsIn.length > 0 && fitted.value?.enabled !== false;
   const name = nameOf(reading.value);
@@ -73,7 +87,7 @@ export async function readEntry(raw: RawEntry, options: ReadEntryOptions): Promi
     unresolved: reading.missing.map(({ path }) => yaml.place(path)),
   };
   if (fitted.value === undefined) {
-    const plugin = raw.form === 'entry' && options.enabled && runsIn.length > 0 ? namedPlugin(reading.value) : undefined;
+    const plugin = raw.form === 'entry' && options.enabled && runsIn.length > 0 ? namedPlugin(written) : undefined;
     const found = plugin === undefined ? undefined : await findPlugin(plugin, raw, options);
     return {
       ...read,
@@ -81,7 +95,7 @@ export async function readEntry(raw: RawEntry, options: ReadEntryOptions): Promi
       diagnostics: found !== undefined && 'refusal' in found ? [...diagnostics, found.refusal] : diagnostics,
     };
   }
-  const entry = toEntry(fitted.value, raw, options.scope);
+  const entry = toEntry(fitted.value, raw, options.scope, patch);
   if (runsIn.length === 0 || !options.enabled) return { ...read, entry: { ...entry, enabled: false }, diagnostics };
   const found = await findPlugin(entry, raw, options);
   if ('refusal' in found) return { ...read, entry: undefined, diagnostics: [...diagnostics, found.refusal] };
@@ -155,13 +169,17 @@ const legacyEntry = taskTriggerSchema.transform(
   }),
 );
 
-function toEntry(written: WrittenEntry, raw: RawEntry, scope: string): PluginEntry {
+function ownPatch(patches: EntryPatches | undefined, name: string): EntryPatch | undefined {
+  return patches !== undefined && Object.hasOwn(patches, name) ? patches[name] : undefined;
+}
+
+function toEntry(written: WrittenEntry, raw: RawEntry, scope: string, patch: EntryPatch | undefined): PluginEntry {
   const { isolation: _isolation, type, ...rest } = written;
   return {
     ...rest,
     type: type ?? written.name,
     scope: scope === 'global' ? 'global' : 'domain',
-    at: (path, part, offset) => place(raw, path, part, offset),
+    at: (path, part = 'value', offset) => patch?.place?.(path, part, offset) ?? place(raw, path, part, offset),
   };
 }
 
