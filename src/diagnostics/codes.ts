@@ -48,6 +48,7 @@ export const CODES = {
   PS4112: 'a circuit breaker is open',
   PS4113: 'a drain ran out of time',
   PS5001: 'a marble spec is wrong',
+  PS5002: 'what happened is not as drawn',
   PS5021: 'a lane is not known',
   PS5022: 'a letter stands for nothing',
   PS5023: 'a message does not fit its stage',

@@ -1,5 +1,7 @@
-export { LaneError } from './lane.js';
+export { drawLane, LaneError, type Listening, type Mark } from './lane.js';
 export * from './law.js';
 export * from './marbles.js';
-export { MarblesError } from './verdict.js';
+export type { Mocks, MockUse } from './mocks.js';
+export type { Expectations, MarblePlay, PlayedLane, PlayedMark, PlayProblem } from './play.js';
+export { drawPlay, MarblesError } from './report.js';
 export { VirtualTime } from './virtual-time.js';

@@ -1,7 +1,7 @@
 import type * as FastCheck from 'fast-check';
 import { Observable, Subscription } from 'rxjs';
 import { type ClaimOwner, type Delivery, openDelivery, type Outcome } from '../../operators/index.js';
-import { MarblesError } from './verdict.js';
+import { MarblesError } from './report.js';
 import { alone, microtasksDrained, VirtualTime } from './virtual-time.js';
 
 /** What the callbacks of the operator under test do when they meet an item. */

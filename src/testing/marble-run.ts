@@ -1,11 +1,13 @@
 import { Observable, Subject, type Subscriber, Subscription } from 'rxjs';
 import { type ClaimOwner, type Delivery, type Ending, openDelivery, type Outcome } from '../../operators/index.js';
-import type { Action, Context, Passed } from '../plugin/index.js';
+import { type Action, type Context, type Passed, performActions, type PerformActionsOptions } from '../plugin/index.js';
 import type { Alphabet } from './alphabet.js';
 import type { Lane, Listening, Mark } from './lane.js';
 import type { MarbleSubject, MarblesOptions } from './marbles.js';
+import { MockedActions } from './mocks.js';
+import type { Played } from './play.js';
 import { Recording } from './recording.js';
-import { MarblesError } from './verdict.js';
+import { MarblesError } from './report.js';
 import { VirtualTime } from './virtual-time.js';
 
 /** After the last moment that is drawn, so many timers may still fire before the run is taken to be at rest: periodic timers never end. */
@@ -23,8 +25,11 @@ function isPassed(value: unknown): value is Passed {
   return typeof value === 'object' && value !== null && 'context' in value && 'actions' in value && Array.isArray(value.actions);
 }
 
-/** The lane an action is recorded in, and what its letter stands for. */
-function laneOf(action: Action): readonly [lane: string, content: unknown] {
+/** The letter of the item that a context was made of; copies of the context keep it. */
+const LETTER = Symbol('letter');
+
+/** The lane an action is recorded in, and what its letter stands for; none for a filter, which is a door. */
+function laneOf(action: Action): readonly [lane: string, content: unknown] | undefined {
   switch (action.type) {
     case 'publish_to_topic':
       return [`publish ${action.params.topic}`, action.params.payload];
@@ -42,7 +47,7 @@ function laneOf(action: Action): readonly [lane: string, content: unknown] {
     case 'send_email':
       return ['email', action.params.subject];
     case 'filter':
-      return ['filter', action.params.reason];
+      return undefined;
   }
 }
 
@@ -52,7 +57,8 @@ export class MarbleRun {
   private readonly time: VirtualTime;
   private readonly alphabet: Alphabet;
   private readonly open = new Map<ClaimOwner, { readonly letter: string; readonly frame: number }>();
-  private readonly letters = new WeakMap<object, string>();
+  private readonly mocked: MockedActions | undefined;
+  private readonly performing = new Subject<Delivery<Passed>>();
   private readonly last: number;
   private subscription = new Subscription();
   private sinking = 0;
@@ -66,6 +72,7 @@ export class MarbleRun {
   ) {
     this.time = new VirtualTime(options.startAt);
     this.alphabet = spec.alphabet;
+    this.mocked = options.mocks === undefined && options.perform === undefined ? undefined : new MockedActions(options.mocks ?? {});
     this.recording = new Recording(spec.alphabet, () => this.time.now);
     const { until } = spec.listening;
     const drawnUntil = [...spec.drawn.values()].flatMap(({ length, marks }) => [length, marks.at(-1)?.frame ?? 0]);
@@ -97,9 +104,10 @@ export class MarbleRun {
     return true;
   }
 
-  /** Letters of what entered and has not left, with when it entered. */
-  inFlight(): ReadonlyMap<string, number> {
-    return new Map([...this.open.values()].map(({ letter, frame }) => [letter, frame]));
+  /** What is to be compared with the drawing. */
+  played(): Played {
+    const { recording, time, open, mocked, spec } = this;
+    return { ...spec, recording, inFlight: [...open.values()], endedAt: time.now, mocks: mocked?.use() ?? [] };
   }
 
   end(): void {
@@ -141,17 +149,24 @@ export class MarbleRun {
   private play(marks: readonly Mark[], listener: Subscriber<unknown> | Subject<unknown>): void {
     for (const { kind, symbol } of marks) {
       if (listener.closed) return;
-      if (kind === 'complete') listener.complete();
-      else if (kind === 'error') listener.error(this.options.error ?? 'error');
-      // Nobody listens to a hot source any more: its item enters nothing.
-      else if (!(listener instanceof Subject) || listener.observed) listener.next(this.enter(symbol));
+      if (kind === 'complete') {
+        this.recording.end('in', 'complete');
+        listener.complete();
+      } else if (kind === 'error') {
+        const error = this.options.error ?? 'error';
+        this.recording.end('in', 'error', error);
+        listener.error(error);
+      } else if (!(listener instanceof Subject) || listener.observed) {
+        // When nobody listens to a hot source any more, its item enters nothing.
+        this.recording.item('in', symbol);
+        listener.next(this.enter(symbol));
+      }
     }
   }
 
   private enter(letter: string): unknown {
     const message = this.alphabet.valueOf(letter);
     const value = this.options.context === undefined ? message : this.contextOf(message, letter, this.options.context);
-    if (typeof value === 'object' && value !== null) this.letters.set(value, letter);
     if (this.options.input === 'values') return value;
     const owner: ClaimOwner = {
       settled: (ending, confirm) => this.left(owner, letter, ending, confirm),
@@ -178,7 +193,8 @@ export class MarbleRun {
 
   private contextOf(message: unknown, letter: string, given: NonNullable<MarblesOptions['context']>): Context {
     const fields = typeof given === 'function' ? given(message, letter) : given;
-    return {
+    const context: Context & { readonly [LETTER]: string } = {
+      [LETTER]: letter,
       domain: 'xact',
       stage: 'event_ingest',
       worker: undefined,
@@ -193,9 +209,11 @@ export class MarbleRun {
       timestamp: new Date(),
       ...fields,
     };
+    return context;
   }
 
   private subscribe(source: Observable<unknown>): void {
+    if (this.mocked !== undefined) this.perform(this.mocked);
     const observable = this.subject instanceof Observable ? this.subject : this.subject(source as Observable<never>);
     this.subscription.add(
       observable.subscribe({
@@ -203,7 +221,7 @@ export class MarbleRun {
         error: (error: unknown) => {
           const expected = this.options.error ?? 'error';
           const same = error === expected || (error instanceof Error && expected instanceof Error && error.message === expected.message);
-          if (same) this.recording.end('out', 'error', textOf(error));
+          if (same) this.recording.end('out', 'error', error, textOf(error));
           else this.recording.item('out', '#', { reason: textOf(error) });
         },
         complete: () => this.recording.end('out', 'complete'),
@@ -224,18 +242,40 @@ export class MarbleRun {
   }
 
   private passed(delivery: Delivery<Passed>): void {
-    const { context, actions, filtered, verdict } = delivery.value;
-    const letter = this.letters.get(context) ?? this.alphabet.letterOf(context.message);
-    for (const { action } of actions) {
-      const [lane, content] = laneOf(action);
-      this.recording.action(lane, letter, content);
-    }
-    if (filtered !== undefined) {
-      this.sink(delivery, 'filtered', filtered.reason);
-      return;
-    }
-    this.recording.value('out', context.message);
-    if (verdict?.kind === 'retry') this.sink(delivery, 'retried', `after ${verdict.afterMs} ms`);
+    const { context, actions, filtered } = delivery.value;
+    for (const { action } of actions) if (this.mocked === undefined || action.type === 'add_header') this.asked(action, context);
+    if (filtered === undefined) this.recording.value('out', context.message);
+    if (this.mocked === undefined) this.decided(delivery);
+    else this.performing.next(delivery);
+  }
+
+  /** Somebody is asked to do something, now. */
+  private asked(action: Action, context: Context): string {
+    const [lane, content] = laneOf(action) ?? [];
+    if (lane !== undefined) this.recording.action(lane, this.letterOf(context), content);
+    return lane ?? '';
+  }
+
+  private letterOf(context: Context): string {
+    return (context as Context & { readonly [LETTER]?: string })[LETTER] ?? this.alphabet.letterOf(context.message);
+  }
+
+  /** Performs what plugins ask for, as mocks answer; then each delivery leaves as its chain decided. */
+  private perform(mocked: MockedActions): void {
+    const call = (action: Action, _planned: unknown, context: Context): void | Promise<void> => mocked.perform(this.asked(action, context));
+    const executors = { publish: call, webhook: call, log: call, metric: call, email: call } satisfies PerformActionsOptions;
+    this.subscription.add(
+      this.performing
+        .pipe(performActions({ random: () => 1, ...this.options.perform, ...executors }))
+        .subscribe((delivery) => this.decided(delivery as Delivery<Context & Partial<Passed>>)),
+    );
+  }
+
+  /** A delivery leaves as the chain that let it out decided. */
+  private decided(delivery: Delivery<Partial<Passed>>): void {
+    const { filtered, verdict } = delivery.value;
+    if (filtered !== undefined) this.sink(delivery, 'filtered', filtered.reason);
+    else if (verdict?.kind === 'retry') this.sink(delivery, 'retried', `after ${verdict.afterMs} ms`);
     else if (verdict?.kind === 'dead_letter') this.sink(delivery, 'dead_lettered', verdict.reason);
     else this.sink(delivery, 'delivered');
   }

@@ -1,10 +1,12 @@
 import type { Observable, OperatorFunction } from 'rxjs';
 import type { Delivery } from '../../operators/index.js';
-import type { Context } from '../plugin/index.js';
+import type { Context, PerformActionsOptions } from '../plugin/index.js';
 import { Alphabet } from './alphabet.js';
 import { LaneError, type Lane, type Listening, parseLane, parseListening } from './lane.js';
 import { MarbleRun } from './marble-run.js';
-import { MarblesError, verdict } from './verdict.js';
+import type { Mocks } from './mocks.js';
+import { type Expectations, judge, type MarblePlay } from './play.js';
+import { MarblesError, tell } from './report.js';
 import { alone, microtasksDrained, timersTaken } from './virtual-time.js';
 
 /** What is tested: an operator, or an Observable that needs no source. */
@@ -13,23 +15,24 @@ export type MarbleSubject = ((source: Observable<never>) => Observable<unknown>)
 /** Lanes by name, or a drawing with a lane a line: its name, two spaces, its marbles. */
 export type Lanes = string | Readonly<Record<string, string>>;
 
-export interface MarblesOptions {
+export interface MarblesOptions extends Expectations {
   /** What the letters stand for; a letter that is not listed stands for itself. */
   readonly values?: Readonly<Record<string, unknown>>;
   /** What `#` stands for. Defaults to the text `error`, as in RxJS. */
   readonly error?: unknown;
-  /** For a letter that is filtered, failed, released and so on: its reason, or what the reason must match. */
-  readonly reasons?: Readonly<Record<string, string | RegExp>>;
-  /** Lanes that may receive what they like. */
-  readonly ignore?: readonly string[];
   /** What the subject takes: deliveries, or plain values. Defaults to `deliveries`. */
   readonly input?: 'deliveries' | 'values';
   /** Makes each value the message of a context: for a plugin or a chain. */
   readonly context?: Partial<Context> | ((message: unknown, letter: string) => Partial<Context>);
   /** What is done with each delivery that comes out. Defaults to settling it as delivered, or as the chain that let it out decided. */
   readonly sink?: (delivery: Delivery<unknown>) => void;
-  /** The letters of items that are rightly still in flight at the end. */
-  readonly inFlight?: string;
+  /**
+   * How actions are answered. With it, what plugins ask for is performed in the run (each attempt stands in its lane when it begins), and a delivery
+   * leaves when its actions are done. Without it, actions stand in their lanes when their plugin asks, and are not performed.
+   */
+  readonly mocks?: Mocks;
+  /** How actions are performed: attempts, pauses, policies of plugins, who takes what failed. Pauses are not drawn at random, but whole. */
+  readonly perform?: Omit<PerformActionsOptions, 'publish' | 'webhook' | 'log' | 'metric' | 'email'>;
   /** What the calendar shows at the first frame, in milliseconds since 1970. Defaults to 0. */
   readonly startAt?: number;
 }
@@ -65,16 +68,6 @@ function specOf(lanes: Lanes, options: MarblesOptions): Spec {
   return { drawn, listening, alphabet: new Alphabet(options.values ?? {}, letters) };
 }
 
-function judge(spec: Spec, run: MarbleRun, options: MarblesOptions): void {
-  const message = verdict(
-    { drawn: spec.drawn, ignore: new Set(options.ignore), reasons: options.reasons ?? {}, inFlight: Array.from(options.inFlight ?? '') },
-    run.recording,
-    spec.alphabet,
-    run.inFlight(),
-  );
-  if (message !== undefined) throw new MarblesError(message);
-}
-
 /**
  * Plays a drawing against a subject in virtual time and compares every lane; promises settle between two moments as they do in life.
  *
@@ -89,20 +82,8 @@ function judge(spec: Spec, run: MarbleRun, options: MarblesOptions): void {
  * @throws {MarblesError} with all lanes, aligned, when they differ or an item never left; {@link LaneError} when a lane is drawn wrongly.
  */
 export async function marbles(subject: MarbleSubject, lanes: Lanes, options: MarblesOptions = {}): Promise<void> {
-  const spec = specOf(lanes, options);
-  await alone(async () => {
-    const run = new MarbleRun(subject, spec, options);
-    try {
-      run.begin();
-      await microtasksDrained();
-      while (run.step()) await microtasksDrained();
-      judge(spec, run, options);
-      run.end();
-      await microtasksDrained();
-    } finally {
-      run.dispose();
-    }
-  });
+  const play = await playMarbles(subject, lanes, options);
+  if (play.problems.length > 0) throw new MarblesError(tell(play), play);
 }
 
 /** As `marbles`, at once, for subjects without promises. */
@@ -110,12 +91,37 @@ export function marblesSync(subject: MarbleSubject, lanes: Lanes, options: Marbl
   if (timersTaken()) throw new MarblesError('another run has the timers: await it first');
   const spec = specOf(lanes, options);
   const run = new MarbleRun(subject, spec, options);
+  let play: MarblePlay;
   try {
     run.begin();
     while (run.step());
-    judge(spec, run, options);
+    play = judge(run.played(), options);
     run.end();
   } finally {
     run.dispose();
   }
+  if (play.problems.length > 0) throw new MarblesError(tell(play), play);
+}
+
+/**
+ * As `marbles`, and answers what happened as data, problems among it, for whoever draws or tells it in another way.
+ *
+ * @throws {LaneError} when a lane is drawn wrongly; what the subject itself throws in a timer or when it is made.
+ */
+export async function playMarbles(subject: MarbleSubject, lanes: Lanes, options: MarblesOptions = {}): Promise<MarblePlay> {
+  const spec = specOf(lanes, options);
+  return await alone(async () => {
+    const run = new MarbleRun(subject, spec, options);
+    try {
+      run.begin();
+      await microtasksDrained();
+      while (run.step()) await microtasksDrained();
+      const play = judge(run.played(), options);
+      run.end();
+      await microtasksDrained();
+      return play;
+    } finally {
+      run.dispose();
+    }
+  });
 }

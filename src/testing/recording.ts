@@ -3,6 +3,8 @@ import type { Mark } from './lane.js';
 
 /** Something a lane received. */
 export interface Entry extends Mark {
+  /** What it was: the value that came out, the content of the action, the item that left, the error. */
+  readonly value: unknown;
   /** Whether it is what the letter of an expected lane stands for. */
   fits(letter: string): boolean;
   /** The reason or the error's text, where there is one. */
@@ -27,13 +29,14 @@ export class Recording {
   }
 
   /** A lane received a value. */
-  value(lane: string, value: unknown): void {
+  value(lane: string, value: unknown, implied = false): void {
     this.add(lane, {
       kind: 'next',
       symbol: this.alphabet.letterOf(value),
+      value,
       fits: (letter) => this.alphabet.means(letter, value),
       reason: undefined,
-      implied: false,
+      implied,
     });
   }
 
@@ -43,7 +46,8 @@ export class Recording {
     letter: string,
     { reason, implied = false }: { readonly reason?: string | undefined; readonly implied?: boolean } = {},
   ): void {
-    this.add(lane, { kind: 'next', symbol: letter, fits: (drawn) => drawn === letter, reason, implied });
+    const value = this.alphabet.valueOf(letter);
+    this.add(lane, { kind: 'next', symbol: letter, value, fits: (drawn) => drawn === letter, reason, implied });
   }
 
   /** An item asked for an action: either the letter of its content or that of the item may be drawn. */
@@ -52,14 +56,22 @@ export class Recording {
     this.add(lane, {
       kind: 'next',
       symbol: this.alphabet.has(named) ? named : letter,
+      value: content,
       fits: (drawn) => (this.alphabet.has(drawn) && drawn !== letter ? this.alphabet.means(drawn, content) : drawn === letter),
       reason: undefined,
       implied: false,
     });
   }
 
-  end(lane: string, kind: 'complete' | 'error', reason?: string): void {
-    this.add(lane, { kind, symbol: kind === 'complete' ? '|' : '#', fits: () => true, reason, implied: kind === 'complete' });
+  end(lane: string, kind: 'complete' | 'error', error?: unknown, reason?: string): void {
+    this.add(lane, {
+      kind,
+      symbol: kind === 'complete' ? '|' : '#',
+      value: error,
+      fits: () => true,
+      reason,
+      implied: kind === 'complete',
+    });
   }
 
   names(): readonly string[] {
