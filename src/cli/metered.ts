@@ -104,10 +104,10 @@ export function meteredGuard(guard: Guard, metrics: Metrics, component: string):
   const meter = breakerMeter(metrics, component, () => (guard.open().length > 0 ? 'open' : 'closed'));
   return {
     open: () => guard.open(),
-    async run(key, call, signal) {
+    async run(key, call, ...signals) {
       if (guard.open().includes(key)) meter.called('rejected');
       try {
-        const result = await guard.run(key, call, signal);
+        const result = await guard.run(key, call, ...signals);
         meter.called('success');
         return result;
       } catch (error) {

@@ -18,9 +18,11 @@ import { connectionHosts, createDownloader, createFetch, createWebhookPerformer,
 import { type ActionMeter, type Health, type Logger, type Metrics, redactText, type UserMetrics, watchMarks } from '../observe/index.js';
 import type { PlannedAction } from '../plugin/index.js';
 import type { LoadedChainSet } from '../plugin/chain-set.js';
+import type { RetryPolicy } from '../plugin/entry.js';
 import { type ClaimChecks } from '../runtime/claim-check.js';
 import type { Failing } from '../runtime/failure-route.js';
 import { guard } from '../runtime/guarded-call.js';
+import { outboxCalls } from '../runtime/outbox-calls.js';
 import { pluginActions, publisher } from '../runtime/plugin-actions.js';
 import { carrySink } from '../runtime/sink.js';
 import { chainsOf } from '../runtime/stage.js';
@@ -131,6 +133,7 @@ function sharedOptions(
     sink: carrySink,
     claims,
     retryDelaysMs: config.perDomain[XACT]!.retryDelaysMs,
+    retryJitter: config.perDomain[XACT]!.retryJitter,
     doneActions: performed.done,
     onDecision: (failing) => tellDecision(failing, host, log),
   };
@@ -225,11 +228,18 @@ async function builderFor(name: XactWorker, wiring: Wiring): Promise<Builder> {
       const sender =
         options.capture ?? createWebhookPerformer({ connections: config.connections, fetch, timeoutMs: config.actions.webhookTimeoutMs });
       const performers = { ...sender, publish: publisher(wiring.produce) };
+      const services = meteredGuard(guard({ ...config.actions.breaker, ignoreAuth: false }), metrics, 'actions');
       return (shared, concurrency) => ({
         settled$: xactActions({
           ...shared,
           performers,
-          concurrency,
+          calls: outboxCalls({
+            policyOf: (plugin) => options.chains.policyOf(plugin),
+            services,
+            serviceOf: ({ action }) => serviceOf(action.params),
+            retryOf: ({ action }) => retryOfConnection(config, action.params['connection']),
+            concurrency,
+          }),
           onDone: ({ action }) => wiring.actions.performed(action.type, options.capture === undefined ? 'done' : 'captured'),
         }),
       });
@@ -241,6 +251,17 @@ async function builderFor(name: XactWorker, wiring: Wiring): Promise<Builder> {
 
 /** How many downloads a half-open breaker lets through at once. */
 const PROBES = 5;
+
+/** What fails together: the connection, else the host. */
+function serviceOf({ connection, url }: Readonly<Record<string, unknown>>): string {
+  return typeof connection === 'string' ? connection : typeof url === 'string' ? hostOf(url) : '';
+}
+
+/** How calls through a connection are tried again at once. */
+function retryOfConnection({ connections }: PipelineConfig, name: unknown): RetryPolicy | undefined {
+  const found = typeof name === 'string' ? (connections[name] ?? Object.values(connections).find((one) => one.name === name)) : undefined;
+  return found === undefined ? undefined : { attempts: found.maxRetries, base: found.retryBackoffBaseMs, cap: found.retryBackoffCapMs };
+}
 
 function hostOf(url: string): string {
   return URL.canParse(url) ? new URL(url).host : '';

@@ -4,6 +4,9 @@ import { TokenBucket } from '../../operators/token-bucket.js';
 import { PenstockError } from '../diagnostics/index.js';
 import type { ActionPolicy } from './runtime.js';
 
+/** The gate is closed while its breaker is open; `retryAfterMs` says for how long. */
+export class ClosedGate extends PenstockError {}
+
 /** Lets the actions of one plugin through as its entry says: so many at once, so many a second, none while too many fail. */
 export class ActionGate {
   private readonly breaker: CircuitBreaker | undefined;
@@ -35,12 +38,12 @@ export class ActionGate {
     return new ActionGate(plugin, policy);
   }
 
-  /** Takes a place: at once, after a pause in milliseconds, or when somebody leaves. Throws while the breaker is open. */
+  /** Takes a place: at once, after a pause in milliseconds, or when somebody leaves. Throws a `ClosedGate` while the breaker is open. */
   enter(now: number): undefined | number | PromiseLike<void> {
     if (this.breaker !== undefined) {
       const entry = this.breaker.tryEnter(now);
       if (!entry.allowed) {
-        throw new PenstockError('PS4112', `the circuit breaker of ${this.plugin} is open`, {
+        throw new ClosedGate('PS4112', `the circuit breaker of ${this.plugin} is open`, {
           category: 'circuit_open',
           retryAfterMs: entry.retryAfterMs,
         });

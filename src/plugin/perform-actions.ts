@@ -4,7 +4,7 @@ import type { Delivery } from '../../operators/index.js';
 import { stage } from '../../operators/stage.js';
 import { categoryOf, PenstockError } from '../diagnostics/index.js';
 import type { Action, PlannedAction } from './action.js';
-import { ActionGate } from './action-gate.js';
+import { ActionGate, ClosedGate } from './action-gate.js';
 import type { Context } from './context.js';
 import { effectsOf } from './effects.js';
 import { canPerform, type Executors, executorOf, unservable } from './executors.js';
@@ -35,6 +35,8 @@ export interface PerformActionsOptions extends Executors, Omit<ParkingOptions, '
 }
 
 const DEFAULT_RETRY: RetryPolicy = { attempts: 3, base: 100, cap: 5_000 };
+/** A half-open breaker that is full cannot say when it is not. */
+const SHORTEST_PAUSE_MS = 10;
 const NOTHING_DONE: ReadonlySet<string> = new Set();
 
 /**
@@ -163,7 +165,7 @@ class PerformRun extends Parking<Passed, Context> {
       let answer: unknown;
       try {
         if (job.phase !== 'entering') {
-          const gate = this.gateOf(planned.plugin);
+          const gate = this.handedOver(planned) ? undefined : this.gateOf(planned.plugin);
           const wait = gate?.enter(this.clock.now());
           job.inside = gate !== undefined;
           if (wait !== undefined) {
@@ -191,10 +193,15 @@ class PerformRun extends Parking<Passed, Context> {
 
   private call(planned: PlannedAction, context: Context): unknown {
     const { background } = this.options;
-    if (planned.mode === 'background' && background !== undefined) return background(planned, context);
+    if (background !== undefined && this.handedOver(planned)) return background(planned, context);
     const perform = executorOf(this.options, planned.action.type);
     if (perform === undefined) throw unservable(planned.action.type, planned.plugin);
     return (perform as Perform<Action>)(planned.action, planned, context);
+  }
+
+  /** Somebody else will perform it, and keep to what its plugin's entry says; here it is only made durable. */
+  private handedOver(planned: PlannedAction): boolean {
+    return planned.mode === 'background' && this.options.background !== undefined;
   }
 
   private succeeded(delivery: Delivery<Passed>, job: Job, planned: PlannedAction): void {
@@ -212,6 +219,18 @@ class PerformRun extends Parking<Passed, Context> {
     ticket: Ticket<Passed, Context> | undefined,
   ): boolean {
     const category = categoryOf(error);
+    if (planned.required && error instanceof ClosedGate) {
+      // An open breaker is no attempt: the delivery stays where it is until the breaker lets it try.
+      this.wait(
+        delivery,
+        job,
+        ticket,
+        'pausing',
+        this.pause(Math.max(error.retryAfterMs ?? 0, SHORTEST_PAUSE_MS)),
+        Number.POSITIVE_INFINITY,
+      );
+      return false;
+    }
     this.giveUpPlace(job, planned, category);
     const { attempts, base, cap } = this.options.policyOf?.(planned.plugin)?.retry ?? this.retry;
     if ((category === 'transient' || category === 'unknown') && job.attempt + 1 < attempts) {
@@ -236,9 +255,8 @@ class PerformRun extends Parking<Passed, Context> {
     error: PenstockError,
     ticket: Ticket<Passed, Context> | undefined,
   ): boolean {
-    const { onActionFailed, background } = this.options;
-    const unwritten = planned.mode === 'background' && background !== undefined;
-    if (planned.required || unwritten || onActionFailed === undefined) return this.fail(delivery, error, ticket);
+    const { onActionFailed } = this.options;
+    if (planned.required || this.handedOver(planned) || onActionFailed === undefined) return this.fail(delivery, error, ticket);
     job.broken ??= new Set();
     job.broken.add(planned.plugin);
     let answer: unknown;

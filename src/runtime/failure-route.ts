@@ -45,6 +45,8 @@ export interface FailureRouteOptions {
   readonly worker: string;
   /** One retry for each. */
   readonly delaysMs: readonly number[];
+  /** The most that is added to a delay, as a share of it. Defaults to that of the retry policy. */
+  readonly jitter?: number;
   readonly deadLetterTopic: string;
   /** The logical name of a topic, as the retry scheme says it. */
   readonly logicalName: (topic: string) => string;
@@ -130,7 +132,8 @@ function decide(failing: Omit<Failing, 'decision'>, options: FailureRouteOptions
   if (message === null && category === 'permanent') return { action: 'dead_letter', reason: 'unreadable' };
   // An open circuit is waited for where the call is made; one that still arrives here comes again like any passing fault.
   const counted = category === 'circuit_open' ? 'transient' : category;
-  const decision = decideRetry({ category: counted, retryCount, delaysMs: options.delaysMs, random: options.random ?? Math.random });
+  const { delaysMs, jitter, random = Math.random } = options;
+  const decision = decideRetry({ category: counted, retryCount, delaysMs, random, ...(jitter === undefined ? {} : { jitter }) });
   if (decision.action !== 'retry') return { action: 'dead_letter', reason: decision.action === 'hold' ? 'circuit_open' : decision.reason };
   return { ...decision, topic: options.retryTopic(record.topic, decision.delayMs), dueAt: Date.now() + decision.waitMs };
 }

@@ -19,7 +19,7 @@ export interface Guard {
 }
 
 /** A half-open breaker that is full says 0: its probes end at a time that nobody knows. */
-const SHORTEST_PAUSE_MS = 10;
+export const SHORTEST_PAUSE_MS = 10;
 
 export function guard({ maxKeys = 1000, onState, ...settings }: GuardOptions): Guard {
   const breakers = new Map<string, CircuitBreaker>();
@@ -35,7 +35,7 @@ export function guard({ maxKeys = 1000, onState, ...settings }: GuardOptions): G
       const breaker = breakerOf(key);
       let entry = breaker.tryEnter(Date.now());
       while (!entry.allowed) {
-        await pause(Math.max(entry.retryAfterMs, SHORTEST_PAUSE_MS), signals);
+        await heldBack(Math.max(entry.retryAfterMs, SHORTEST_PAUSE_MS), signals);
         entry = breaker.tryEnter(Date.now());
       }
       const before = breaker.state();
@@ -57,7 +57,8 @@ export function guard({ maxKeys = 1000, onState, ...settings }: GuardOptions): G
   };
 }
 
-function pause(ms: number, signals: readonly AbortSignal[]): Promise<void> {
+/** Waits; rejects (`circuit_open`) when a signal aborts before. */
+export function heldBack(ms: number, signals: readonly AbortSignal[]): Promise<void> {
   return new Promise((resolve, reject) => {
     const end = (): void => {
       clearTimeout(timer);

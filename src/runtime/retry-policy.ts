@@ -1,7 +1,7 @@
 import type { Category } from '../diagnostics/index.js';
 import { formatInstant, parseInstant } from './instant.js';
 
-/** How much later than its delay a retry may come, as a share of the delay: so that what failed together does not come back together. */
+/** How much later than its delay a retry may come, as a share of the delay, unless the question says otherwise: what failed together does not come back together. */
 export const RETRY_JITTER = 0.1;
 
 export interface RetryQuestion {
@@ -10,6 +10,8 @@ export interface RetryQuestion {
   readonly retryCount: number;
   /** One retry for each. */
   readonly delaysMs: readonly number[];
+  /** The most that is added to a delay, as a share of it. Defaults to `RETRY_JITTER`. */
+  readonly jitter?: number;
   /** From 0 to 1: draws the jitter. */
   readonly random: () => number;
 }
@@ -28,12 +30,12 @@ export type RetryDecision =
   | { readonly action: 'hold' };
 
 /** What becomes of a message that failed: N delays are N retries, a permanent failure has none. */
-export function decideRetry({ category, retryCount, delaysMs, random }: RetryQuestion): RetryDecision {
+export function decideRetry({ category, retryCount, delaysMs, jitter = RETRY_JITTER, random }: RetryQuestion): RetryDecision {
   if (category === 'circuit_open') return { action: 'hold' };
   if (category === 'permanent') return { action: 'dead_letter', reason: 'permanent' };
   const delayMs = delaysMs[retryCount];
   if (delayMs === undefined) return { action: 'dead_letter', reason: 'max_retries_exceeded' };
-  return { action: 'retry', delayMs, waitMs: Math.round(delayMs * (1 + RETRY_JITTER * random())), retryCount: retryCount + 1 };
+  return { action: 'retry', delayMs, waitMs: Math.round(delayMs * (1 + jitter * random())), retryCount: retryCount + 1 };
 }
 
 export interface RetryRecordFacts {

@@ -386,6 +386,46 @@ describe('performActions', () => {
     expect(failed[2]).toMatchObject({ category: 'circuit_open' });
   });
 
+  it('waits for an open breaker when the action is required: that is no attempt', async () => {
+    let up = false;
+    const publishing = vi.fn(() => (up ? Promise.resolve() : Promise.reject(transient('down'))));
+    const policy = {
+      timeoutMs: 1_000,
+      retry: { attempts: 1, base: 1, cap: 1 },
+      rate: undefined,
+      concurrency: undefined,
+      breaker: { failures: 1, window: 1_000, open: 5_000, probes: 1 },
+    };
+    const { source, out, left, failures, advance } = running([asking('a', [publish('t', 1)], { required: true })], {
+      publish: publishing,
+      policyOf: () => policy,
+    });
+    source.next({ id: '1', key: '1' });
+    await turns();
+    expect(failures).toHaveLength(1);
+    source.next({ id: '2', key: '2' });
+    await advance(4_999);
+    expect(publishing).toHaveBeenCalledTimes(1);
+    expect(left.map(([id]) => id)).toEqual(['1']);
+    up = true;
+    await advance(1);
+    expect(out).toEqual(['2']);
+    expect(failures).toHaveLength(1);
+  });
+
+  it('leaves what is handed over to the policies of whoever performs it', async () => {
+    const handed: string[] = [];
+    const policy = { timeoutMs: 1_000, retry: undefined, rate: { per_second: 1, burst: 1 }, concurrency: 1, breaker: undefined };
+    const { source, out } = running([asking('a', [webhook('https://a.example.com')])], {
+      policyOf: () => policy,
+      background: (planned) => void handed.push(planned.action.type),
+    });
+    for (const id of ['1', '2', '3']) source.next({ id, key: id });
+    await turns();
+    expect(out).toEqual(['1', '2', '3']);
+    expect(handed).toHaveLength(3);
+  });
+
   it('spreads actions over time where a rate is asked for', async () => {
     const publishing = vi.fn(() => undefined);
     const policy = { timeoutMs: 1_000, retry: undefined, rate: { per_second: 1, burst: 1 }, concurrency: undefined, breaker: undefined };

@@ -51,6 +51,11 @@ describe('the decision about a retry', () => {
     expect(actions.at(-1)).toEqual({ action: 'dead_letter', reason: 'max_retries_exceeded' });
   });
 
+  it('C19: no later than the configured share of the delay', () => {
+    const waits = [0, 0.5].map((jitter) => decideRetry({ category: 'transient', retryCount: 0, delaysMs, jitter, random: () => 1 }));
+    expect(waits).toMatchObject([{ waitMs: 300_000 }, { waitMs: 450_000 }]);
+  });
+
   it('C6: the number of retries is the number of delays, none for none', () => {
     expect(decideRetry({ category: 'transient', retryCount: 0, delaysMs: [], random: () => 0 })).toMatchObject({
       reason: 'max_retries_exceeded',

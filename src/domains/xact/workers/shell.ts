@@ -24,7 +24,7 @@ export interface XactWorkerOptions {
   readonly source: Observable<Delivery<LogRecord>>;
   /** The plugins by stage: `{ result_process: chain(...) }`. A stage left out has none. */
   readonly chains?: XactChains;
-  /** Performs what plugins ask for. Defaults to `performActions({})`, which knows log, metric and header only. */
+  /** Performs what plugins ask for. Defaults to `performActions({})`, which knows log and header only: anything else is an error at assembly. */
   readonly perform?: Performing;
   /** Where the worker's own records go: tasks, results, retries, dead letters. */
   readonly sink: Sink;
@@ -32,6 +32,8 @@ export interface XactWorkerOptions {
   readonly signal?: AbortSignal | undefined;
   /** One retry for each, in milliseconds. Defaults to `RETRY_DELAYS_MS`. */
   readonly retryDelaysMs?: readonly number[];
+  /** A retry waits its delay and up to this share of it more. Defaults to a tenth. */
+  readonly retryJitter?: number;
   /** How many of the worker's own steps run at once. */
   readonly concurrency?: number;
   /** Where values lie that are too large to travel; without it every record travels as it is. */
@@ -70,6 +72,7 @@ export function xactWorker(name: XactWorker, options: XactWorkerOptions, parts: 
     redact: redactText,
     ...(parts.recordsOf === undefined ? {} : { recordsOf: parts.recordsOf }),
     ...(parts.retriedValue === undefined ? {} : { retriedValue: parts.retriedValue }),
+    ...(options.retryJitter === undefined ? {} : { jitter: options.retryJitter }),
     ...(options.doneActions === undefined ? {} : { doneActions: options.doneActions }),
     ...(options.onDecision === undefined ? {} : { onDecision: options.onDecision }),
   });

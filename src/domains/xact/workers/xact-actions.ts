@@ -1,7 +1,9 @@
 import type { Observable } from 'rxjs';
 import { callEach } from '../../../../operators/index.js';
+import { categoryOf } from '../../../diagnostics/index.js';
 import { decode } from '../../../runtime/decode.js';
 import type { Item } from '../../../runtime/item.js';
+import { type OutboxCall, outboxCalls } from '../../../runtime/outbox-calls.js';
 import { type OutboxPerformers, type OutboxRecord, outboxRecord, performOutbox } from '../../../runtime/plugin-actions.js';
 import type { Settled } from '../../../runtime/worker.js';
 import { checked, readJson } from '../../message-fields.js';
@@ -11,18 +13,26 @@ export * from './mounting.js';
 
 export interface XactActionsOptions extends Omit<XactWorkerOptions, 'chains' | 'perform'> {
   readonly performers: OutboxPerformers;
+  /** Makes each call when its turn has come. Defaults to no more at once than `concurrency`. */
+  readonly calls?: OutboxCall;
   /** Told of each action that was done. */
   readonly onDone?: (action: OutboxRecord) => void;
 }
 
 const NAME = 'xact-actions';
 
+/** The most actions that wait for their turn at once: those that a rate or an open breaker holds back must not hold back the others. */
+const MAX_WAITING = 10_000;
+
 /**
  * Performs the actions of the outbox: webhooks and e-mails that plugins asked for. One that fails is retried after the delays of the domain and
- * dead-lettered at the end; plugins do not see these failures, since they would feed themselves.
+ * dead-lettered at the end; plugins do not see these failures, since they would feed themselves. What waits for an open breaker when the worker
+ * drains is given back.
  */
 export function xactActions(options: XactActionsOptions): Observable<Settled> {
-  const { performers, concurrency = 16, onDone } = options;
+  const { performers, concurrency = 16, onDone, signal } = options;
+  const { calls = outboxCalls({ concurrency, serviceOf: () => '' }) } = options;
+  const signals = signal === undefined ? [] : [signal];
   return xactWorker(NAME, options, {
     withoutPlugins: true,
     describe: (message) => about(message as OutboxRecord),
@@ -30,11 +40,16 @@ export function xactActions(options: XactActionsOptions): Observable<Settled> {
       records$.pipe(
         decode({ group: NAME, read: (bytes) => checked(outboxRecord, readJson(bytes), 'outbox record'), claims: options.claims }),
         callEach<Item<OutboxRecord>>(
-          async ({ message }) => {
-            await performOutbox(message, performers);
+          async ({ message }, delivery) => {
+            try {
+              await calls(message, () => performOutbox(message, performers), ...signals);
+            } catch (error) {
+              if (signal?.aborted === true && categoryOf(error) === 'circuit_open') delivery.settle('released', 'it waited for its turn');
+              throw error;
+            }
             onDone?.(message);
           },
-          { concurrency, order: 'none' },
+          { concurrency: MAX_WAITING, order: 'none' },
         ),
       ),
   });
