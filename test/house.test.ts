@@ -57,6 +57,10 @@ const HOUSE: Readonly<Record<string, Room>> = {
     rooms: [...ground, 'src/testing', 'src/plugin', 'src/transport', 'src/transport/memory', 'src/domains', 'src/runtime', 'src/simulator'],
     packages: ['rxjs'],
   },
+  'src/testing/specs': {
+    rooms: [...ground, 'src/testing', 'src/plugin', 'src/plugin/loader', 'src/config', 'src/domains'],
+    packages: ['rxjs', 'zod', 'yaml'],
+  },
   'src/cli': { rooms: ['*'], packages: ['commander', 'rxjs', 'zod', 'yaml'] },
   plugins: { rooms: [...ground, 'src/plugin', 'src/domains'], packages: ['rxjs', 'zod', 're2js'] },
 };

@@ -6,6 +6,7 @@ import { declareIngest } from './commands/ingest.js';
 import { declarePipe } from './commands/pipe.js';
 import { declareDev, declareRun } from './commands/run.js';
 import { declareSimulate } from './commands/simulate.js';
+import { declareTest } from './commands/test.js';
 import { declareTopics } from './commands/topics.js';
 import { EXIT, exitCodeOf } from './exit-codes.js';
 import { report } from './report.js';
@@ -29,6 +30,7 @@ const COMMANDS: readonly Declare[] = [
   declareSimulate,
   declareTopics,
   declareCheck,
+  declareTest,
   declareDlq,
   declareHelp,
 ];

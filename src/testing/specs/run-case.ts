@@ -1,0 +1,222 @@
+import { Observable, type OperatorFunction, Subject } from 'rxjs';
+import type { Delivery } from '../../../operators/index.js';
+import { type Diagnostic, didYouMean, type Place, sortDiagnostics } from '../../diagnostics/index.js';
+import { assemble, type Context, type Passed, type PluginCounts } from '../../plugin/index.js';
+import { parseLane } from '../lane.js';
+import { playMarbles } from '../marbles.js';
+import type { MarblePlay, PlayedLane, PlayedMark } from '../play.js';
+import { completed, type PlayedLetter } from './complete.js';
+import type { Configuration, Configurations, Mutation } from './configuration.js';
+import { differenceOf } from './content.js';
+import { caseOf, type SpecCase, type SpecLane } from './spec.js';
+
+/** Something in a case that is not as it is drawn. */
+export interface CaseProblem {
+  readonly place: Place;
+  /** None where it is about the whole case. */
+  readonly lane: string | undefined;
+  readonly text: string;
+  readonly missing: readonly PlayedMark[];
+  readonly extra: readonly PlayedMark[];
+}
+
+/** How a case ended. */
+export interface CaseResult {
+  readonly case: SpecCase;
+  readonly passed: boolean;
+  /** Why it could not play. */
+  readonly diagnostics: readonly Diagnostic[];
+  readonly problems: readonly CaseProblem[];
+  /** None when it could not play. */
+  readonly play: MarblePlay | undefined;
+  /** What each plugin decided. */
+  readonly counts: PluginCounts;
+  readonly sources: ReadonlyMap<string, string>;
+  readonly ms: number;
+}
+
+export interface RunCaseOptions {
+  readonly configurations: Configurations;
+  readonly mutations?: readonly Mutation[];
+  /** Told of each context before its chain sees it, and of what came out. */
+  readonly watch?: CaseWatcher;
+}
+
+/** Sees what passes through the chains of a case. */
+export interface CaseWatcher {
+  readonly observe?: (plugin: string, context: Context) => void;
+  readonly passed?: (passed: Passed) => void;
+  readonly ended?: (counts: PluginCounts, configuration: Configuration) => void;
+}
+
+/** Plays one case. Never rejects: what goes wrong is a finding or a problem of the case. */
+export async function runCase(one: SpecCase, options: RunCaseOptions): Promise<CaseResult> {
+  const startedAt = performance.now();
+  const configuration = await options.configurations.load(one, options.mutations);
+  const done = (rest: Partial<CaseResult>): CaseResult => ({
+    case: one,
+    passed: false,
+    diagnostics: [],
+    problems: [],
+    play: undefined,
+    counts: {},
+    sources: configuration.sources,
+    ...rest,
+    ms: performance.now() - startedAt,
+  });
+  const refused = (diagnostics: readonly Diagnostic[]): CaseResult => done({ diagnostics: sortDiagnostics(diagnostics) });
+  if (configuration.diagnostics.length > 0) return refused(configuration.diagnostics);
+  const letters = lettersOf(one, configuration);
+  if ('length' in letters) return refused(letters);
+  const { world, entries } = configuration;
+  const { set, diagnostics } = assemble({
+    domain: world.domain,
+    entries,
+    catalogue: options.configurations.catalogue,
+    stages: world.stages,
+  });
+  const errors = diagnostics.filter(({ severity }) => severity === 'error');
+  if (errors.length > 0) return refused(errors);
+  try {
+    await set.load();
+    const stages = new Set([...letters.values()].map(({ stage }) => stage));
+    const chains = new Map([...stages].map((stage) => [stage, set.stage(stage).operator]));
+    const play = await playMarbles(
+      byStage(chains, options.watch?.passed),
+      Object.fromEntries(one.lanes.map(({ name, marbles }) => [name, marbles])),
+      {
+        values: Object.fromEntries([...letters].map(([letter, { message }]) => [letter, message])),
+        context: (_, letter) => letters.get(letter)!.context(),
+        mocks: one.mocks,
+        perform: { policyOf: (plugin) => set.policyOf(plugin), onActionFailed: () => undefined },
+        ignore: one.ignore,
+        inFlight: one.inFlight,
+        tolerance: Object.fromEntries(one.lanes.map(({ name, tolerance = 0 }) => [name, tolerance])),
+        unordered: one.lanes.filter(({ unordered }) => unordered).map(({ name }) => name),
+        startAt: one.startAt,
+      },
+    );
+    const problems = [...problemsOf(one, play), ...contentProblems(one, play)];
+    options.watch?.ended?.(set.counts(), configuration);
+    return done({ passed: problems.length === 0, problems, play, counts: set.counts() });
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    return done({ problems: [{ place: caseOf(one), lane: undefined, text, missing: [], extra: [] }], counts: set.counts() });
+  } finally {
+    await set.unload();
+  }
+}
+
+/** Every letter that the case draws, completed; or why it cannot be. */
+function lettersOf(one: SpecCase, { world }: Configuration): ReadonlyMap<string, PlayedLetter> | readonly Diagnostic[] {
+  const letters = new Map<string, PlayedLetter>();
+  const faults: Diagnostic[] = [];
+  const drawn = new Set(one.lanes.filter(({ name }) => name !== 'sub').flatMap(({ name, marbles }) => parseLane(name, marbles).marks));
+  for (const symbol of new Set([...drawn].filter(({ kind }) => kind === 'next').map((mark) => mark.symbol))) {
+    const message = one.messages.get(symbol);
+    if (message === undefined) continue;
+    const letter = completed(world, one, message);
+    if ('stage' in letter) letters.set(symbol, letter);
+    else faults.push(...letter);
+  }
+  return faults.length > 0 ? faults : letters;
+}
+
+type Chain = OperatorFunction<Delivery<Context>, Delivery<Passed>>;
+
+/** The chains of several stages as one operator: each context goes through that of its stage. */
+function byStage(chains: ReadonlyMap<string, Chain>, passed?: (passed: Passed) => void): Chain {
+  return (source) =>
+    new Observable((subscriber) => {
+      const inputs = new Map<string, Subject<Delivery<Context>>>();
+      let open = chains.size;
+      for (const [stage, chain] of chains) {
+        const input = new Subject<Delivery<Context>>();
+        inputs.set(stage, input);
+        subscriber.add(
+          chain(input).subscribe({
+            next: (delivery) => {
+              passed?.(delivery.value);
+              subscriber.next(delivery);
+            },
+            error: (error: unknown) => subscriber.error(error),
+            complete: () => {
+              open -= 1;
+              if (open === 0) subscriber.complete();
+            },
+          }),
+        );
+      }
+      subscriber.add(
+        source.subscribe({
+          next: (delivery) => inputs.get(delivery.value.stage)!.next(delivery),
+          error: (error: unknown) => inputs.forEach((input) => input.error(error)),
+          complete: () => {
+            if (open === 0) subscriber.complete();
+            inputs.forEach((input) => input.complete());
+          },
+        }),
+      );
+    });
+}
+
+function problemsOf(one: SpecCase, play: MarblePlay): readonly CaseProblem[] {
+  return play.problems.map(({ lane, at, text, missing, extra }) => ({
+    place: placeOf(one, lane, at),
+    lane,
+    text: hint(play, lane, missing) ?? text,
+    missing,
+    extra,
+  }));
+}
+
+/** Nothing came where something is drawn, and something came in a lane of a name much like it. */
+function hint(play: MarblePlay, lane: string, missing: readonly PlayedMark[]): string | undefined {
+  const mine = play.lanes.find(({ name }) => name === lane);
+  if (mine === undefined || mine.received.length > 0 || missing.length === 0) return undefined;
+  const kind = lane.split(' ', 1)[0]!;
+  const others = play.lanes.filter(({ name, expected }) => expected === undefined && name.startsWith(`${kind} `)).map(({ name }) => name);
+  const near = didYouMean(lane, others);
+  return near === undefined ? undefined : `nothing came here; did you mean "${near}"?`;
+}
+
+/** Where a lane differs: the sign in its text; where a lane is not drawn, the lanes that are. */
+function placeOf(one: SpecCase, name: string | undefined, at: number | undefined): Place {
+  const { yaml } = one.spec;
+  const lane = one.lanes.find((candidate) => candidate.name === name);
+  if (lane === undefined) {
+    const expect = ['cases', one.index, 'expect'];
+    return yaml.has(expect) ? yaml.place(expect, 'key') : caseOf(one);
+  }
+  if (at === undefined || at >= lane.marbles.length) return yaml.place(lane.path);
+  return yaml.placeInside(lane.path, at);
+}
+
+/** What actions carry, and the reasons by which items left, compared with what lanes say of them. */
+function contentProblems(one: SpecCase, play: MarblePlay): readonly CaseProblem[] {
+  return one.lanes.flatMap((lane) => {
+    const played = play.lanes.find(({ name }) => name === lane.name);
+    return played === undefined ? [] : [...contents(one, lane, played), ...reasons(one, lane, played)];
+  });
+}
+
+function contents(one: SpecCase, lane: SpecLane, played: PlayedLane): readonly CaseProblem[] {
+  return Object.entries(lane.content).flatMap(([letter, wanted]) => {
+    const marks = played.received.filter(({ kind, symbol }) => kind === 'next' && symbol === letter);
+    const differing = marks.flatMap(({ frame, value }) => {
+      const difference = differenceOf(wanted, value);
+      return difference === undefined ? [] : [`${letter}@${frame}ms carries ${difference}`];
+    });
+    if (differing.length === 0) return [];
+    const place = one.spec.yaml.place([...lane.path.slice(0, -1), 'content', letter]);
+    return [{ place, lane: lane.name, text: differing[0]!, missing: [], extra: [] }];
+  });
+}
+
+function reasons(one: SpecCase, { reason, path, name }: SpecLane, played: PlayedLane): readonly CaseProblem[] {
+  if (reason === undefined) return [];
+  const other = played.received.find((mark) => mark.kind === 'next' && mark.reason?.includes(reason) !== true);
+  if (other === undefined) return [];
+  const text = `${other.symbol}@${other.frame}ms left ${other.reason === undefined ? 'without a reason' : `for the reason "${other.reason}"`}, expected "${reason}"`;
+  return [{ place: one.spec.yaml.place([...path.slice(0, -1), 'reason']), lane: name, text, missing: [], extra: [] }];
+}
