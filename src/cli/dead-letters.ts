@@ -83,11 +83,29 @@ export async function* deadLetters(
   }
 }
 
+export interface ReplayOptions {
+  /** Where values lie that are too large to travel. */
+  readonly claims: ClaimChecks;
+  readonly now: Date;
+}
+
 /** Sends letters again and remembers it, in one write: either both are durable or neither. */
-export async function replay(transport: Transport, domain: CliDomain, letters: readonly Letter[], now: Date): Promise<readonly Position[]> {
+export async function replay(
+  transport: Transport,
+  domain: CliDomain,
+  letters: readonly Letter[],
+  { claims, now }: ReplayOptions,
+): Promise<readonly Position[]> {
   await transport.ensureTopics([{ name: replaysTopic(domain), partitions: 1 }]);
-  const records = letters.flatMap((letter): NewRecord[] => {
-    const record = replayRecord(letter);
+  // A value that lies elsewhere is removed by the one group that reads it: what goes to every group of its topic travels whole.
+  const sent = await Promise.all(
+    letters.map((letter) => {
+      const record = replayRecord(letter);
+      return letter.letter.consumer_group === null ? record : claims.check(record, undefined);
+    }),
+  );
+  const records = letters.flatMap((letter, at): NewRecord[] => {
+    const record = sent[at]!;
     const note = { partition: letter.partition, offset: letter.offset, to: record.topic, at: now.toISOString() };
     return [
       record,

@@ -5,10 +5,12 @@ import { XACT } from '../domains/xact/topics.js';
 import { type Capture, createCapture } from '../http/index.js';
 import type { Catalogue } from '../plugin/definition.js';
 import { type FileServer, simulate, startFileServer } from '../simulator/index.js';
-import type { NewRecord, Transport } from '../transport/transport.js';
+import type { NewRecord } from '../transport/transport.js';
+import { claimChecks } from '../runtime/claim-check.js';
+import { openLocalBlobs } from '../storage/blob/index.js';
 import { cliDomain } from './domain.js';
 import { EXIT } from './exit-codes.js';
-import { lineRecord } from './ingest.js';
+import { lineRecord, writeLines } from './ingest.js';
 import { WORKER_NAMES } from './pipeline.js';
 import { aborted, finish, pause, untilIdle, watchRunning } from './run.js';
 import { openRunning, type Running } from './running.js';
@@ -59,7 +61,7 @@ export async function devCommand(shell: Shell, flags: DevFlags, catalogue: Catal
     try {
       shell.notice(banner(running, flags));
       running.pipeline.start();
-      await feed(running.transport, flags, signal);
+      await feed(running, flags, signal);
       if (flags.events === undefined) await aborted(signal);
       else await untilIdle(running.pipeline, { signal, waitRetries: true, onWaiting: watch.waiting });
       const report = await finish(running, watch.progress);
@@ -88,10 +90,11 @@ function pointedAt(config: PipelineConfig, files: FileServer): PipelineConfig {
 }
 
 /** Puts simulated lines on the raw topic: as fast as it takes them when they are counted, else at the rate. */
-async function feed(transport: Transport, { events, seed, rate }: DevFlags, signal: AbortSignal): Promise<void> {
+async function feed({ transport, data }: Running, { events, seed, rate }: DevFlags, signal: AbortSignal): Promise<void> {
   const domain = cliDomain(XACT);
   const perSecond = rate ?? (events === undefined ? DEFAULT_RATE : Number.POSITIVE_INFINITY);
   const perTick = Math.min(BATCH, Math.max(1, Math.round((perSecond * TICK_MS) / 1000)));
+  const writing = { transport, domain, claims: claimChecks({ blobs: await openLocalBlobs({ directory: data.claims }) }) };
   let batch: NewRecord[] = [];
   let line = 0;
   for (const bytes of simulate({ seed, ...(events === undefined ? {} : { events }) })) {
@@ -99,11 +102,11 @@ async function feed(transport: Transport, { events, seed, rate }: DevFlags, sign
     line += 1;
     batch.push(lineRecord(bytes, { domain, file: 'simulator', line, isText: false, maxRecord: MAX_RECORD }));
     if (batch.length < perTick) continue;
-    await transport.produce(batch);
+    await writeLines(batch, writing);
     batch = [];
     if (Number.isFinite(perSecond)) await pause((perTick * 1000) / perSecond, signal);
   }
-  if (batch.length > 0) await transport.produce(batch);
+  if (batch.length > 0) await writeLines(batch, writing);
 }
 
 function banner({ config, data, pipeline, server }: Running, flags: DevFlags): string {

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { redactText } from '../observe/redact.js';
-import { claimChecks } from '../runtime/claim-check.js';
+import { type ClaimChecks, claimChecks } from '../runtime/claim-check.js';
 import { type DeadLetterFilter, originalBytes } from '../runtime/dead-letter.js';
 import { openLocalBlobs } from '../storage/blob/index.js';
 import type { Transport } from '../transport/transport.js';
@@ -54,6 +54,7 @@ function addressesOf(positions: readonly string[]): readonly Address[] | undefin
 interface Listing {
   readonly transport: Transport;
   readonly domain: CliDomain;
+  readonly claims: ClaimChecks;
   readonly letters: AsyncIterable<Letter>;
 }
 
@@ -78,7 +79,7 @@ async function listing(
       onUnreadable,
       ...(addresses === undefined ? {} : { addresses }),
     });
-    return await work({ transport, domain, letters: limited(all, flags.limit) });
+    return await work({ transport, domain, claims, letters: limited(all, flags.limit) });
   } finally {
     await transport.close();
   }
@@ -168,7 +169,7 @@ export function dlqReplay(shell: Shell, positions: readonly string[], flags: Rep
   if (positions.length === 0 && !isFiltering(flags) && flags.all !== true) {
     throw new UsageError('which dead letters are to be sent again?', 'name positions, give a filter such as --reason, or say --all');
   }
-  return listing(shell, flags, positions, async ({ transport, domain, letters }) => {
+  return listing(shell, flags, positions, async ({ transport, domain, letters, claims }) => {
     const counts = { replayed: 0, would_replay: 0, already_replayed: 0, cannot_replay: 0 };
     const tell = (found: Letter, result: keyof typeof counts): void => {
       counts[result] += 1;
@@ -183,7 +184,7 @@ export function dlqReplay(shell: Shell, positions: readonly string[], flags: Rep
       if (batch.length === 0) return;
       const sending = batch;
       batch = [];
-      await replay(transport, domain, sending, new Date());
+      await replay(transport, domain, sending, { claims, now: new Date() });
       for (const found of sending) tell(found, 'replayed');
     };
     for await (const found of letters) {

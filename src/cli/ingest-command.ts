@@ -1,5 +1,7 @@
 import { open } from 'node:fs/promises';
 import { createProgress } from '../observe/progress.js';
+import { claimChecks } from '../runtime/claim-check.js';
+import { openLocalBlobs } from '../storage/blob/index.js';
 import { byteInput } from './byte-input.js';
 import { openDataDirectory } from './data-directory.js';
 import { cliDomain } from './domain.js';
@@ -22,12 +24,14 @@ export async function ingestCommand(shell: Shell, file: string, flags: IngestFla
   const config = await loadSettings(shell);
   const input = file === '-' ? undefined : await opened(file);
   try {
-    const transport = await openLog(config, openDataDirectory(shell.data));
+    const data = openDataDirectory(shell.data);
+    const transport = await openLog(config, data);
     try {
       await transport.ensureTopics([
         topicSpec(config, domain.name, domain.raw, 'work'),
         topicSpec(config, domain.name, domain.deadLetters, 'deadLetter'),
       ]);
+      const claims = claimChecks({ blobs: await openLocalBlobs({ directory: data.claims }) });
       return await interruptible(async ({ signal, exitCode }) => {
         let counts: IngestCounts = { read: 0, ingested: 0, dead_lettered: 0 };
         const progress = createProgress({ stream: process.stderr, lines: () => [sentence(counts)] });
@@ -39,6 +43,7 @@ export async function ingestCommand(shell: Shell, file: string, flags: IngestFla
             input: byteInput(input?.fd ?? STDIN),
             file: file === '-' ? 'standard input' : file,
             maxRecord: flags.maxRecord,
+            claims,
             signal,
             onProgress: (now) => (counts = now),
           });

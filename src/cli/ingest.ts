@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { PenstockError } from '../diagnostics/index.js';
+import type { ClaimChecks } from '../runtime/claim-check.js';
 import { deadLetterRecord } from '../runtime/dead-letter.js';
 import type { NewRecord, Transport } from '../transport/transport.js';
 import type { CliDomain } from './domain.js';
@@ -15,6 +16,8 @@ export interface IngestOptions {
   readonly file: string;
   /** A longer line, without its end, is dead-lettered. */
   readonly maxRecord: number;
+  /** Where dead letters lie that are too large to travel. */
+  readonly claims: ClaimChecks;
   /** Ends the reading; what was read is written. */
   readonly signal?: AbortSignal;
   readonly onProgress?: (counts: IngestCounts) => void;
@@ -45,6 +48,15 @@ export async function ingest(options: IngestOptions): Promise<IngestCounts> {
   }
   await run.end();
   return run.counts;
+}
+
+/** Writes what became of lines. A raw record goes as it is, whatever its size, since several groups read it. */
+export async function writeLines(
+  records: readonly NewRecord[],
+  { transport, domain, claims }: Pick<IngestOptions, 'transport' | 'domain' | 'claims'>,
+): Promise<void> {
+  const sent = records.map((record) => (record.topic === domain.deadLetters ? claims.check(record, undefined) : record));
+  await transport.produce(await Promise.all(sent));
 }
 
 class Ingestion {
@@ -96,7 +108,7 @@ class Ingestion {
     this.batch = [];
     this.batchBytes = 0;
     this.writing = true;
-    this.written = this.options.transport.produce(batch).then(() => {
+    this.written = writeLines(batch, this.options).then(() => {
       this.writing = false;
       const dead = batch.filter(({ topic }) => topic === this.options.domain.deadLetters).length;
       this.deadLettered += dead;

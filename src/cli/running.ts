@@ -1,7 +1,7 @@
 import { hasErrors, type PipelineConfig } from '../config/index.js';
 import { STAGE_SCHEMAS, XACT_STAGES } from '../domains/xact/stages.js';
 import { XACT, type XactWorker } from '../domains/xact/topics.js';
-import type { WebhookPerformer } from '../http/index.js';
+import { createCapture, type WebhookPerformer } from '../http/index.js';
 import {
   createHealth,
   createLogger,
@@ -21,7 +21,7 @@ import { openLog } from './open-log.js';
 import { openPipeline, type Pipeline } from './pipeline.js';
 import { loadWhole } from './settings.js';
 import type { Shell } from './shell.js';
-import { startUpkeep } from './upkeep.js';
+import { claimLifeMs, startUpkeep } from './upkeep.js';
 import { version } from './version.js';
 
 export interface RunOptions {
@@ -29,7 +29,7 @@ export interface RunOptions {
   readonly workers: readonly XactWorker[];
   /** Changes the configuration as loaded, before anything is opened. */
   readonly adapt?: (config: PipelineConfig, data: DataDirectory) => Promise<PipelineConfig>;
-  /** Performs webhooks and e-mails instead of sending them. */
+  /** What performs webhooks and e-mails, or none to send them. Defaults to what the configuration says. */
   readonly capture?: (config: PipelineConfig) => WebhookPerformer | undefined;
   readonly api?: boolean;
 }
@@ -104,7 +104,7 @@ export async function openRunning(shell: Shell, options: RunOptions): Promise<Ru
       metrics,
       health,
       env: shell.env,
-      capture: options.capture?.(config),
+      capture: (options.capture ?? captureOf)(config),
     });
     closing.push(() => pipeline.close());
     halt.by = (plugin, error) => {
@@ -113,7 +113,13 @@ export async function openRunning(shell: Shell, options: RunOptions): Promise<Ru
         if (stages.some((stage) => set.stage(stage).plugins.some(({ name }) => name === plugin))) host.halt(error);
       }
     };
-    const endUpkeep = startUpkeep({ transport, folders: [data.cache, data.tmp], tidy: () => pipeline.tidy(), log });
+    const claimLife = claimLifeMs(config.perDomain[XACT]!.topics);
+    const folders = [
+      { path: data.cache },
+      { path: data.tmp },
+      ...(claimLife === undefined ? [] : [{ path: data.claims, staleMs: claimLife }]),
+    ];
+    const endUpkeep = startUpkeep({ transport, folders, tidy: () => pipeline.tidy(), log });
     closing.push(endUpkeep);
     health.start();
     closing.push(async () => health.stop());
@@ -138,6 +144,11 @@ export async function openRunning(shell: Shell, options: RunOptions): Promise<Ru
     await closeAll();
     throw error;
   }
+}
+
+/** Records webhooks and e-mails where the configuration says so. */
+function captureOf({ actions, connections }: PipelineConfig): WebhookPerformer | undefined {
+  return actions.capture ? createCapture({ connections }) : undefined;
 }
 
 async function serve(config: PipelineConfig, health: Health, metrics: Metrics, pipeline: Pipeline): Promise<HttpServer> {

@@ -88,7 +88,7 @@ export async function hostFor(name: XactWorker, wiring: Wiring): Promise<WorkerH
     health,
     build: (source, signal) => {
       const shared = sharedOptions(name, source, signal, wiring, host);
-      return make(shared, settings.concurrency);
+      return make(settings.concurrency === undefined ? shared : { ...shared, concurrency: settings.concurrency });
     },
   });
   return host;
@@ -108,6 +108,7 @@ function sharedOptions(
     domain: XACT,
     worker: name,
     produce,
+    claims,
     outboxTopic: topicName('xact.actions_outbox'),
     deadLetterTopic: topicName('xact.dlq'),
     concurrency: config.actions.concurrency,
@@ -163,7 +164,7 @@ function levelOf(text: string | undefined): (typeof LEVELS)[number] {
   return LEVELS.find((level) => level === asked) ?? 'info';
 }
 
-type Builder = (shared: XactWorkerOptions, concurrency: number) => BuiltWorker;
+type Builder = (shared: XactWorkerOptions) => BuiltWorker;
 
 async function builderFor(name: XactWorker, wiring: Wiring): Promise<Builder> {
   const { options } = wiring;
@@ -182,10 +183,9 @@ async function builderFor(name: XactWorker, wiring: Wiring): Promise<Builder> {
       const download = meteredDownload(fetch, metrics, name);
       const hosts = meteredGuard(guard({ ...http.breaker, halfOpenMax: PROBES, ignoreAuth: false }), metrics, 'downloads');
       options.health.readiness('downloads breaker', () => (hosts.open().length === 0 ? undefined : `open for ${hosts.open().join(', ')}`));
-      return (shared, concurrency) => ({
+      return (shared) => ({
         settled$: xactDownload({
           ...shared,
-          concurrency,
           download: (request, signal) =>
             hosts.run(
               hostOf(request.url),
@@ -198,7 +198,7 @@ async function builderFor(name: XactWorker, wiring: Wiring): Promise<Builder> {
     }
     case 'xact-upload': {
       const blobs = meteredBlobs(await openLocalBlobs({ directory: join(data.files, XACT), workshop: data.tmp }), metrics);
-      return (shared, concurrency) => ({ settled$: xactUpload({ ...shared, concurrency, blobs, cacheDirectory: join(data.cache, XACT) }) });
+      return (shared) => ({ settled$: xactUpload({ ...shared, blobs, cacheDirectory: join(data.cache, XACT) }) });
     }
     case 'xact-result-processor': {
       const writing = await writingOf(name, [XACT_ATTACHMENTS.name, XACT_ATTACHMENTS_FAILED.name], wiring);
@@ -229,7 +229,7 @@ async function builderFor(name: XactWorker, wiring: Wiring): Promise<Builder> {
         options.capture ?? createWebhookPerformer({ connections: config.connections, fetch, timeoutMs: config.actions.webhookTimeoutMs });
       const performers = { ...sender, publish: publisher(wiring.produce) };
       const services = meteredGuard(guard({ ...config.actions.breaker, ignoreAuth: false }), metrics, 'actions');
-      return (shared, concurrency) => ({
+      return (shared) => ({
         settled$: xactActions({
           ...shared,
           performers,
@@ -238,7 +238,7 @@ async function builderFor(name: XactWorker, wiring: Wiring): Promise<Builder> {
             services,
             serviceOf: ({ action }) => serviceOf(action.params),
             retryOf: ({ action }) => retryOfConnection(config, action.params['connection']),
-            concurrency,
+            concurrency: domain.workers[name]?.concurrency,
           }),
           onDone: ({ action }) => wiring.actions.performed(action.type, options.capture === undefined ? 'done' : 'captured'),
         }),

@@ -13,9 +13,9 @@ export interface WorkerShape {
   readonly name: string;
   /** One sentence for the reference. */
   readonly about: string;
-  readonly concurrency: number;
+  /** Only of a worker whose own step is waited for. */
+  readonly concurrency?: number;
   readonly credits: number;
-  readonly batch: number;
 }
 
 export const DOMAINS: readonly DomainShape[] = [
@@ -35,25 +35,13 @@ export const DOMAINS: readonly DomainShape[] = [
       'error',
     ],
     workers: [
-      {
-        name: 'xact-event-ingester',
-        about: 'Reads raw events and makes download tasks of them.',
-        concurrency: 64,
-        credits: 2000,
-        batch: 500,
-      },
-      { name: 'xact-download', about: 'Fetches files to the local cache.', concurrency: 50, credits: 200, batch: 100 },
-      { name: 'xact-upload', about: 'Puts cached files into blob storage.', concurrency: 32, credits: 200, batch: 100 },
-      { name: 'xact-result-processor', about: 'Writes results to the attachment tables.', concurrency: 64, credits: 5000, batch: 1000 },
-      { name: 'xact-delta-events', about: 'Writes raw events to the event table.', concurrency: 64, credits: 5000, batch: 1000 },
-      { name: 'xact-retry', about: 'Holds retries until they are due and gives them back.', concurrency: 64, credits: 1000, batch: 500 },
-      {
-        name: 'xact-actions',
-        about: 'Performs the actions of plugins that run in the background.',
-        concurrency: 16,
-        credits: 500,
-        batch: 100,
-      },
+      { name: 'xact-event-ingester', about: 'Reads raw events and makes download tasks of them.', credits: 2000 },
+      { name: 'xact-download', about: 'Fetches files to the local cache.', concurrency: 50, credits: 200 },
+      { name: 'xact-upload', about: 'Puts cached files into blob storage.', concurrency: 32, credits: 200 },
+      { name: 'xact-result-processor', about: 'Writes results to the attachment tables.', credits: 5000 },
+      { name: 'xact-delta-events', about: 'Writes raw events to the event table.', credits: 5000 },
+      { name: 'xact-retry', about: 'Holds retries until they are due and gives them back.', credits: 1000 },
+      { name: 'xact-actions', about: 'Performs the actions of plugins that run in the background.', concurrency: 16, credits: 500 },
     ],
     expectedPlugins: [],
   },

@@ -68,14 +68,12 @@ export interface TopicsConfig {
 }
 
 export interface WorkerConfig {
-  /** The most messages handled at once. */
-  readonly concurrency: number;
+  /** The most messages handled at once, of a worker whose own step is waited for. */
+  readonly concurrency: number | undefined;
   /** The most messages taken and unsettled at once. */
   readonly credits: number;
   /** The most bytes of such messages. */
   readonly maxInFlightBytes: number;
-  /** The most messages put into one write. */
-  readonly batch: number;
 }
 
 export interface HttpConfig {

@@ -34,13 +34,17 @@ const topic = (title: string, about: string, partitions: number, retention: stri
     retention: duration().prefault(retention).describe('How long records are kept.'),
   });
 
-const workerSection = (worker: WorkerShape) =>
-  section(worker.name, worker.about, {
-    concurrency: count(1, 1000).default(worker.concurrency).describe('The most messages handled at once.'),
-    credits: count(1, MOST).default(worker.credits).describe('The most messages taken and unsettled at once.'),
+const workerSection = ({ name, about, credits, concurrency }: WorkerShape) => {
+  const fields = {
+    credits: count(1, MOST).default(credits).describe('The most messages taken and unsettled at once.'),
     max_in_flight_bytes: size().prefault('64MiB').describe('The most bytes of messages taken and unsettled at once.'),
-    batch: count(1, 100_000).default(worker.batch).describe('The most messages put into one write.'),
+  };
+  if (concurrency === undefined) return section(name, about, fields);
+  return section(name, about, {
+    concurrency: count(1, 1000).default(concurrency).describe('The most messages handled at once.'),
+    ...fields,
   });
+};
 
 const domainSection = (domain: DomainShape) =>
   section(`kafka.${domain.name}`, `Settings of the domain ${domain.name}.`, {

@@ -156,12 +156,17 @@ function readDomain(domain: DomainShape, value: WrittenPipeline): DomainConfig {
     workers: Object.fromEntries(
       Object.entries(written.workers).map(([name, worker]) => [
         name,
-        { concurrency: worker.concurrency, credits: worker.credits, maxInFlightBytes: worker.max_in_flight_bytes, batch: worker.batch },
+        { concurrency: concurrencyOf(worker), credits: worker.credits, maxInFlightBytes: worker.max_in_flight_bytes },
       ]),
     ),
     dedupe: { windowMs: written.dedupe.window, capacity: written.dedupe.capacity },
     deltaEvents: { runEventIngestPlugins: written.delta_events.run_event_ingest_plugins },
   };
+}
+
+/** Only some workers have one. */
+function concurrencyOf(worker: { readonly credits: number; readonly concurrency?: number }): number | undefined {
+  return worker.concurrency;
 }
 
 function readHttp(

@@ -15,8 +15,8 @@ export interface OutboxCallsOptions {
   readonly serviceOf: (record: OutboxRecord) => string;
   /** How a call is tried again at once where the plugin's entry says nothing, before the action goes to the retry topics. Defaults to not at all. */
   readonly retryOf?: (record: OutboxRecord) => RetryPolicy | undefined;
-  /** The most calls that are out at once, whatever the plugins. */
-  readonly concurrency: number;
+  /** The most calls that are out at once, whatever the plugins. Defaults to 16. */
+  readonly concurrency?: number | undefined;
   /** Draws from [0, 1). Defaults to `Math.random`. */
   readonly random?: () => number;
 }
@@ -30,7 +30,14 @@ const ONCE: RetryPolicy = { attempts: 1, base: 0, cap: 0 };
  * Keeps calls of the outbox to what the entries of their plugins say: so many at once, so many a second, so many attempts in a row. While the breaker
  * of a plugin or of a service is open, a call waits: that is no attempt. What waits for one plugin does not hold back the calls of another.
  */
-export function outboxCalls({ policyOf, services, serviceOf, retryOf, concurrency, random = Math.random }: OutboxCallsOptions): OutboxCall {
+export function outboxCalls({
+  policyOf,
+  services,
+  serviceOf,
+  retryOf,
+  concurrency = 16,
+  random = Math.random,
+}: OutboxCallsOptions): OutboxCall {
   const gates = new Map<string, ActionGate | undefined>();
   const all = ActionGate.of('the outbox', { timeoutMs: 0, retry: undefined, breaker: undefined, rate: undefined, concurrency });
   const gateOf = (plugin: string): ActionGate | undefined => {

@@ -13,6 +13,7 @@ import {
   type WebhookAction,
 } from '../plugin/index.js';
 import type { LogRecord, NewRecord } from '../transport/transport.js';
+import type { ClaimChecks } from './claim-check.js';
 import { deadLetterRecord } from './dead-letter.js';
 import { recordOf, textHeaders } from './item.js';
 import { doneActionsOf } from './retry-policy.js';
@@ -47,6 +48,8 @@ export interface PluginActionsOptions
   readonly produce: (records: readonly NewRecord[]) => Promise<unknown>;
   readonly outboxTopic: string;
   readonly deadLetterTopic: string;
+  /** Where values lie that are too large to travel; without it every record travels as it is. */
+  readonly claims?: ClaimChecks | undefined;
   readonly redact?: (text: string) => string;
   /** Told of each action that was done, made durable in the outbox, or given up. */
   readonly onAction?: (planned: PlannedAction, result: 'done' | 'queued' | 'dead_lettered') => void;
@@ -64,17 +67,18 @@ export interface PluginActions {
  * is dead-lettered as an action, and its delivery goes on.
  */
 export function pluginActions(options: PluginActionsOptions): PluginActions {
-  const { produce, outboxTopic, onAction } = options;
+  const { produce, outboxTopic, claims, onAction } = options;
+  const keep = async (record: NewRecord): Promise<void> => {
+    await produce([claims === undefined ? record : await claims.check(record, undefined)]);
+  };
   const doneIds = new WeakMap<LogRecord, Set<string>>();
   const recordBehind = (delivery: Delivery<unknown>): LogRecord | undefined => recordOf(beforeContext(delivery.value));
   const perform = performActions({
     ...options,
     publish: publisher(produce),
-    background: async (planned, context) => {
-      await produce([outboxEntry(outboxTopic, planned, context)]);
-    },
+    background: (planned, context) => keep(outboxEntry(outboxTopic, planned, context)),
     onActionFailed: async (planned, error, context) => {
-      await produce([actionLetter(planned, error, context, options)]);
+      await keep(actionLetter(planned, error, context, options));
       onAction?.(planned, 'dead_lettered');
     },
     alreadyDone: (delivery) => {

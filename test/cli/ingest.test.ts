@@ -6,7 +6,7 @@ import { type Address, deadLetters, type Letter, parseAddress, replay, replays }
 import { byteInput } from '../../src/cli/byte-input.js';
 import { cliDomain } from '../../src/cli/domain.js';
 import { ingest, type IngestCounts } from '../../src/cli/ingest.js';
-import { claimChecks } from '../../src/runtime/claim-check.js';
+import { claimChecks, valueOf } from '../../src/runtime/claim-check.js';
 import { type DeadLetter, originalBytes, readDeadLetter } from '../../src/runtime/dead-letter.js';
 import { openLocalBlobs } from '../../src/storage/blob/index.js';
 import { memoryTransport } from '../../src/transport/memory/index.js';
@@ -15,6 +15,8 @@ import { temporary } from './temporary.js';
 
 const domain = cliDomain('xact');
 const folder = temporary();
+const blobs = await openLocalBlobs({ directory: join(folder, 'claims') });
+const claims = claimChecks({ blobs, maxBytes: 4000 });
 
 async function records(transport: Transport, topic: string): Promise<LogRecord[]> {
   const found: LogRecord[] = [];
@@ -33,9 +35,11 @@ async function ingested(
   writeFileSync(file, bytes);
   const fd = openSync(file, 'r');
   try {
-    const counts = await ingest({ transport, domain, input: byteInput(fd), file: 'in.ndjson', maxRecord });
+    const counts = await ingest({ transport, domain, input: byteInput(fd), file: 'in.ndjson', maxRecord, claims });
     const raw = await records(transport, domain.raw);
-    const dead = (await records(transport, domain.deadLetters)).map((record) => readDeadLetter(record).letter);
+    const dead: DeadLetter[] = [];
+    for (const record of await records(transport, domain.deadLetters))
+      dead.push(readDeadLetter({ ...record, value: await valueOf(record, claims) }).letter);
     return { counts, raw, dead, transport };
   } finally {
     closeSync(fd);
@@ -133,7 +137,7 @@ describe('ingest', () => {
     const file = join(folder, 'rejected.ndjson');
     writeFileSync(file, '{"a":1}\n');
     const fd = openSync(file, 'r');
-    await expect(ingest({ transport, domain, input: byteInput(fd), file, maxRecord: 100 })).rejects.toThrow('the disk is full');
+    await expect(ingest({ transport, domain, input: byteInput(fd), file, maxRecord: 100, claims })).rejects.toThrow('the disk is full');
     closeSync(fd);
   });
 });
@@ -144,11 +148,32 @@ async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
   return found;
 }
 
-describe('dead letters', async () => {
-  const ignore = {
-    claims: claimChecks({ blobs: await openLocalBlobs({ directory: join(folder, 'claims') }) }),
-    onUnreadable: () => undefined,
-  };
+describe('dead letters', () => {
+  const ignore = { claims, onUnreadable: () => undefined };
+
+  it('A7: of lines that are too large travel by claim check, with all their bytes', async () => {
+    const line = `["${'x'.repeat(5000)}"]`;
+    const { transport, raw } = await ingested(Buffer.from(`${line}\n{"pad":"${'y'.repeat(5000)}"}\n`), 6000);
+    const [record] = await records(transport, domain.deadLetters);
+    expect(record!.value).toBeNull();
+    const [found] = await all(deadLetters(transport, domain, {}, ignore));
+    expect(originalBytes(found!.letter)!.toString()).toBe(line);
+    // what several groups read travels whole
+    expect(raw.map(({ value }) => value!.length)).toEqual([5010]);
+    await replay(transport, domain, [found!], { claims, now: new Date() });
+    expect((await records(transport, domain.raw)).at(-1)!.value!.toString()).toBe(line);
+  });
+
+  it('A7: are sent again by claim check when one group alone reads them', async () => {
+    const { transport } = await ingested(Buffer.from('x\n'));
+    const [found] = await all(deadLetters(transport, domain, {}, ignore));
+    const original_value = Buffer.from('z'.repeat(5000)).toString('base64');
+    const letter = { ...found!.letter, consumer_group: 'xact-download', original_value };
+    await replay(transport, domain, [{ ...found!, letter }], { claims, now: new Date() });
+    const sent = (await records(transport, domain.raw)).at(-1)!;
+    expect(sent.value).toBeNull();
+    expect((await valueOf(sent, claims))!.toString()).toBe('z'.repeat(5000));
+  });
 
   it('C15: are addressed by their own position', async () => {
     expect(parseAddress('2:41')).toEqual({ partition: 2, offset: 41 });
@@ -164,7 +189,7 @@ describe('dead letters', async () => {
     const { transport } = await ingested(Buffer.from('x\ny\n'));
     const before = await all(deadLetters(transport, domain, {}, ignore));
     expect(before.map(({ replayedAt }) => replayedAt)).toEqual([undefined, undefined]);
-    await replay(transport, domain, before.slice(0, 1), new Date('2026-02-03T04:05:06Z'));
+    await replay(transport, domain, before.slice(0, 1), { claims, now: new Date('2026-02-03T04:05:06Z') });
     const sent = await records(transport, domain.raw);
     expect(sent.map(({ value }) => value!.toString())).toEqual(['x']);
     expect(sent[0]!.headers.map(([name, value]) => [name, value.toString()])).toEqual([

@@ -43,7 +43,7 @@ describe('the reference of the configuration', () => {
 
   it('lists every key of the shipped pipeline file and every worker', () => {
     const reference = configReference();
-    for (const { name } of DOMAINS[0]!.workers) expect(reference).toContain(`\`kafka.xact.workers.${name}.concurrency\``);
+    for (const { name } of DOMAINS[0]!.workers) expect(reference).toContain(`\`kafka.xact.workers.${name}.credits\``);
     for (const key of new YamlFile(readFileSync(at('config/pipeline.yaml'), 'utf8'), 'p').keys()) expect(reference).toContain(`\`${key}\``);
     expect(reference).toContain('| `api.port` | whole number | `4170` |');
   });

@@ -4,10 +4,13 @@ import { cliDomain } from '../../src/cli/domain.js';
 import { PenstockError } from '../../src/diagnostics/index.js';
 import type { DownloadTask } from '../../src/domains/xact/messages.js';
 import { valueOf } from '../../src/runtime/claim-check.js';
+import { xactActions } from '../../src/domains/xact/workers/xact-actions.js';
+import { act, publish, webhook } from '../../src/plugin/index.js';
 import { readDeadLetter, replayRecord } from '../../src/runtime/dead-letter.js';
 import { textHeaders } from '../../src/runtime/item.js';
 import type { BlobStore } from '../../src/storage/blob/index.js';
-import { deltaEvents, downloader, retrier, rowLists, writesFiles } from './builders.js';
+import { answering } from './answering.js';
+import { deltaEvents, downloader, ingester, retrier, rowLists, writesFiles } from './builders.js';
 import { downloadTask, rawEvent, TYPE } from './messages.js';
 import { DELAYS, type WorkerBench, workerBench } from './worker-bench.js';
 
@@ -154,5 +157,29 @@ describe('records that are too large to travel', () => {
     full = false;
     await bench.idle();
     expect(worker.doors()).toMatchObject({ retried: 1 });
+  });
+
+  it('A7: actions travel by claim check as well, to the outbox and to their dead letters, and are performed whole', async () => {
+    const big = 'x'.repeat(MAX);
+    const hook = answering('hook', ['event_ingest'], () => act(webhook('https://hooks.example.com', { body: { big } })));
+    const lost = answering('lost', ['event_ingest'], () => act(publish('broken.topic', { big })));
+    const bench = await workerBench({ maxRecordBytes: MAX, plugins: [hook.entry, lost.entry] });
+    const produce = bench.transport.produce.bind(bench.transport);
+    bench.transport.produce = (records) =>
+      records.some(({ topic }) => topic === 'broken.topic') ? Promise.reject(new PenstockError('PS3001', 'no')) : produce(records);
+    ingester(bench);
+    await bench.send('xact.events', rawEvent('t1', { attachments: [] }));
+    await bench.idle();
+    for (const topic of ['xact.actions.outbox', 'xact.dlq']) {
+      expect(await recordsThatTravel(bench, topic)).toEqual([{ bytes: 0, claim: expect.stringContaining(topic) as string }]);
+    }
+    const sent: unknown[] = [];
+    const refused = () => Promise.reject(new Error('not asked'));
+    bench.start('xact-actions', (shared) =>
+      xactActions({ ...shared, performers: { webhook: (action) => void sent.push(action.params.body), email: refused, publish: refused } }),
+    );
+    await bench.idle();
+    expect(sent).toEqual([{ big }]);
+    await expect.poll(async () => (await listed(bench.claimed)).map((path) => path.split('/')[0])).toEqual(['xact.dlq']);
   });
 });

@@ -159,6 +159,7 @@ export class WorkerBench {
       produce: (records) => this.transport.produce(records),
       outboxTopic: topicName('xact.actions_outbox'),
       deadLetterTopic: topicName('xact.dlq'),
+      claims: this.claims,
       retry: { attempts: 3, base: 1, cap: 2 },
       policyOf: (plugin) => this.set.policyOf(plugin),
       log: () => undefined,

@@ -82,7 +82,7 @@ export function entrySchema(domains: readonly DomainShape[] = DOMAINS) {
       retry: z
         .union([count(1, 100).transform((attempts) => ({ attempts, base: 1000, cap: 30_000 })), retry])
         .optional()
-        .describe('How an action that waits is tried again: attempts, or a map.'),
+        .describe('How an action that failed is tried again at once: attempts, or a map.'),
       circuit_breaker: z
         .union([z.boolean().transform((on) => (on ? circuitBreaker.parse({}) : undefined)), circuitBreaker])
         .optional()
@@ -98,7 +98,7 @@ export function entrySchema(domains: readonly DomainShape[] = DOMAINS) {
         ])
         .optional()
         .describe('How often it may be called: `50/s`, or a map.'),
-      concurrency: count(1, 1000).optional().describe('How many of its actions may be out at once; 1 when nothing is said.'),
+      concurrency: count(1, 1000).optional().describe('How many of its actions may be out at once; as many as whoever performs them does at once when nothing is said.'),
       order: z
         .enum(['key', 'none', 'source'])
         .optional()

@@ -30,7 +30,7 @@ const MAX_WAITING = 10_000;
  * drains is given back.
  */
 export function xactActions(options: XactActionsOptions): Observable<Settled> {
-  const { performers, concurrency = 16, onDone, signal } = options;
+  const { performers, concurrency, onDone, signal } = options;
   const { calls = outboxCalls({ concurrency, serviceOf: () => '' }) } = options;
   const signals = signal === undefined ? [] : [signal];
   return xactWorker(NAME, options, {

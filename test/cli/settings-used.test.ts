@@ -1,0 +1,152 @@
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { PipelineConfig } from '../../src/config/index.js';
+import { openRunning } from '../../src/cli/running.js';
+import { type RunReport, WORKER_NAMES } from '../../src/cli/pipeline.js';
+import type { Shell } from '../../src/cli/shell.js';
+import { byteOutput } from '../../src/cli/byte-output.js';
+import { topicName } from '../../src/domains/xact/topics.js';
+import type { OutboxRecord } from '../../src/runtime/plugin-actions.js';
+import { until } from '../transport/collector.js';
+import { temporary } from './temporary.js';
+
+const folder = temporary();
+
+/** Settings that are looked at before there is a pipeline, or that only say something. */
+const ELSEWHERE = [
+  /^file$/, // where it was read from
+  /^environment$/, // makes `production`
+  /^brokers\./,
+  /^domains\./, // one domain runs here
+  /^plugins\./, // the loader
+  /^moduleAliases\./,
+  /^connections\.[^.]+\.(?:name|oauth2|headers|endpoint|method|timeoutMs|authType|authToken|authHeader|maxRetries|retryBackoff)/, // read when a call is made
+  /^perDomain\.[^.]+\.(?:name|plugins)/,
+  /^perDomain\.claimx\./, // is not run
+];
+
+/** Wraps a configuration so that it is known which of its settings somebody has read. */
+function watched(config: PipelineConfig): { readonly config: PipelineConfig; unread(): readonly string[] } {
+  const read = new Set<string>();
+  const wrap = <T extends object>(value: T, path: string): T =>
+    new Proxy(value, {
+      get(target, name, receiver) {
+        const inner: unknown = Reflect.get(target, name, receiver);
+        if (typeof name === 'symbol' || typeof inner === 'function') return inner;
+        const at = path === '' ? name : `${path}.${name}`;
+        read.add(at);
+        return typeof inner === 'object' && inner !== null ? wrap(inner, at) : inner;
+      },
+    });
+  const leaves = (value: unknown, path: string): readonly string[] =>
+    typeof value === 'object' && value !== null
+      ? Object.entries(value).flatMap(([name, inner]) => leaves(inner, path === '' ? name : `${path}.${name}`))
+      : [path];
+  return {
+    config: wrap(config, ''),
+    unread: () => leaves(config, '').filter((path) => !read.has(path) && !ELSEWHERE.some((pattern) => pattern.test(path))),
+  };
+}
+
+function shell(name: string, yaml: string): Shell {
+  const config = join(folder, `${name}.yaml`);
+  writeFileSync(config, yaml);
+  const data = join(folder, name);
+  const nothing = (): void => undefined;
+  return {
+    config,
+    data,
+    json: false,
+    color: false,
+    quiet: false,
+    verbosity: 0,
+    env: {},
+    out: byteOutput(2),
+    print: nothing,
+    notice: nothing,
+    show: nothing,
+  };
+}
+
+const answers: number[] = [];
+const asked: string[] = [];
+const service = createServer((request, response) => {
+  asked.push(request.url ?? '');
+  response.statusCode = answers.shift() ?? 200;
+  response.end();
+});
+
+beforeAll(async () => {
+  service.listen(0, '127.0.0.1');
+  await once(service, 'listening');
+  const { port } = service.address() as AddressInfo;
+  writeFileSync(
+    join(folder, 'connections.yaml'),
+    `connections: { crm: { base_url: "http://127.0.0.1:${port}", max_retries: 3, retry_backoff_base: 1ms, retry_backoff_max: 2ms } }\n`,
+  );
+});
+afterAll(() => void service.close());
+
+const CONFIG = `
+connections: { config_path: connections.yaml }
+api: { enabled: true, port: 0 }
+log: { level: silent }
+`;
+
+const OUTBOX = topicName('xact.actions_outbox');
+const ASKED: OutboxRecord = {
+  id: 'a1',
+  plugin: 'hook',
+  action: { type: 'http_webhook', params: { connection: 'crm', path: '/claims', method: 'POST', body: {} } },
+  context: { domain: 'xact', stage: 'event_ingest', event_id: 't1', event_type: null, project_id: null, retry_count: 0, timestamp: '' },
+};
+
+/** Performs one action of the outbox, and says how the worker's delivery left. */
+async function performed(name: string, yaml: string): Promise<RunReport> {
+  const running = await openRunning(shell(name, yaml), { catalogue: {}, workers: ['xact-actions'], api: false });
+  try {
+    await running.transport.produce([{ topic: OUTBOX, key: 't1', value: JSON.stringify(ASKED) }]);
+    running.pipeline.start();
+    await until('the action to have left', async () => (await running.pipeline.busy()) === undefined);
+    return await running.pipeline.report();
+  } finally {
+    await running.end();
+  }
+}
+
+describe('settings', () => {
+  it('G12: each one that the reference tells of is read by what it is about', async () => {
+    let seen: ReturnType<typeof watched> | undefined;
+    const running = await openRunning(shell('read', CONFIG), {
+      catalogue: {},
+      workers: WORKER_NAMES,
+      adapt: (config) => {
+        seen = watched(config);
+        return Promise.resolve(seen.config);
+      },
+    });
+    running.pipeline.start();
+    await running.end();
+    expect(seen?.unread()).toEqual([]);
+  });
+
+  it('F4: a connection says how often its calls are made in a row', async () => {
+    asked.splice(0);
+    answers.push(503, 503);
+    const { left, actions } = await performed('retried', CONFIG);
+    expect(asked).toEqual(['/claims', '/claims', '/claims']);
+    expect(left).toMatchObject({ delivered: 1, retried: 0 });
+    expect(actions).toEqual({ http_webhook: 1 });
+  });
+
+  it('actions.capture sends nothing, whatever runs', async () => {
+    asked.splice(0);
+    const { left } = await performed('captured', `${CONFIG}actions: { capture: true }\n`);
+    expect(left).toMatchObject({ delivered: 1 });
+    expect(asked).toEqual([]);
+  });
+});
