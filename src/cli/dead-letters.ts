@@ -99,7 +99,7 @@ export async function replay(
   await transport.ensureTopics([{ name: replaysTopic(domain), partitions: 1 }]);
   // A value that lies elsewhere is removed by the one group that reads it: what goes to every group of its topic travels whole.
   const sent = await Promise.all(
-    letters.map((letter) => {
+    letters.map(async (letter) => {
       const record = replayRecord(letter);
       return letter.letter.consumer_group === null ? record : claims.check(record, undefined);
     }),

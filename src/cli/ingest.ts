@@ -55,7 +55,7 @@ export async function writeLines(
   records: readonly NewRecord[],
   { transport, domain, claims }: Pick<IngestOptions, 'transport' | 'domain' | 'claims'>,
 ): Promise<void> {
-  const sent = records.map((record) => (record.topic === domain.deadLetters ? claims.check(record, undefined) : record));
+  const sent = records.map(async (record) => (record.topic === domain.deadLetters ? claims.check(record, undefined) : record));
   await transport.produce(await Promise.all(sent));
 }
 
