@@ -71,6 +71,7 @@ export class Workspace {
         allowed_hosts: served,
         resolve: Object.fromEntries(served.map((host) => [host, `127.0.0.1:${this.files.port}`])),
         min_bytes_per_second: 0,
+        breaker: { open: '500ms' },
       },
       tables: { flush: '100ms', checkpoint_every: 10 },
       actions: { capture: true, attempts: 2, backoff: { base: '10ms', cap: '50ms' } },
