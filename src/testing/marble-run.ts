@@ -1,11 +1,22 @@
 import { Observable, Subject, type Subscriber, Subscription } from 'rxjs';
 import { type ClaimOwner, type Delivery, type Ending, openDelivery, type Outcome } from '../../operators/index.js';
-import { type Action, type Context, type Passed, performActions, type PerformActionsOptions } from '../plugin/index.js';
+import { FUSED } from '../plugin/definition.js';
+import {
+  type Action,
+  type Context,
+  countsOf,
+  type Passed,
+  performActions,
+  type PerformActionsOptions,
+  type PluginOperator,
+} from '../plugin/index.js';
 import type { Alphabet } from './alphabet.js';
 import type { Lane, Listening, Mark } from './lane.js';
 import type { MarbleSubject, MarblesOptions } from './marbles.js';
 import { MockedActions } from './mocks.js';
+import { Outside } from './outside.js';
 import type { Played } from './play.js';
+import { timersAreForeign } from './process-clock.js';
 import { Recording } from './recording.js';
 import { MarblesError } from './report.js';
 import { VirtualTime } from './virtual-time.js';
@@ -57,6 +68,8 @@ export class MarbleRun {
   private readonly time: VirtualTime;
   private readonly alphabet: Alphabet;
   private readonly open = new Map<ClaimOwner, { readonly letter: string; readonly frame: number }>();
+  private readonly outside = new Outside();
+  private readonly timedOutBefore: ReadonlyMap<string, number>;
   private readonly mocked: MockedActions | undefined;
   private readonly performing = new Subject<Delivery<Passed>>();
   private readonly last: number;
@@ -74,13 +87,20 @@ export class MarbleRun {
     this.alphabet = spec.alphabet;
     this.mocked = options.mocks === undefined && options.perform === undefined ? undefined : new MockedActions(options.mocks ?? {});
     this.recording = new Recording(spec.alphabet, () => this.time.now);
+    this.timedOutBefore = timedOut(subject);
     const { until } = spec.listening;
     const drawnUntil = [...spec.drawn.values()].flatMap(({ length, marks }) => [length, marks.at(-1)?.frame ?? 0]);
     this.last = Math.max(0, ...drawnUntil, spec.listening.from, Number.isFinite(until) ? until : 0);
   }
 
   begin(): void {
+    if (timersAreForeign()) {
+      throw new MarblesError(
+        'the timers of the process were replaced (by fake timers of a test runner?): put them back before a drawing is played',
+      );
+    }
     this.time.install();
+    this.outside.close();
     const { from, until } = this.spec.listening;
     // As in RxJS' own marbles, leaving comes before what the source does in the same millisecond.
     if (Number.isFinite(until)) this.time.schedule(() => this.subscription.unsubscribe(), until, 'source');
@@ -104,22 +124,39 @@ export class MarbleRun {
     return true;
   }
 
-  /** What is to be compared with the drawing. */
-  played(): Played {
-    const { recording, time, open, mocked, spec } = this;
-    return { ...spec, recording, inFlight: [...open.values()], endedAt: time.now, mocks: mocked?.use() ?? [] };
+  /** Resolves when everything that can happen in this moment has. */
+  quiet(): Promise<void> {
+    return this.outside.quiet();
   }
 
-  end(): void {
-    this.recording.close();
+  /** Nothing is recorded any more and the subject is left; timers of what lets go may still be stepped. What happened is to be compared with the drawing. */
+  end(): () => Played {
+    const { recording, time, open, mocked, spec, outside, subject } = this;
+    const before = { ...spec, recording, inFlight: [...open.values()], endedAt: time.now, mocks: mocked?.use() ?? [] };
+    const pending = outside.pending();
+    const asleep = time.nextAt === undefined;
+    recording.close();
     this.subscription.unsubscribe();
+    this.lastTasks = 0;
+    return () => ({
+      ...before,
+      rest: {
+        asleep,
+        pending,
+        refused: outside.refused,
+        leftOver: time.leftOver().map(({ setAt, options: { delay, repeats } }) => ({ setAt, delay, repeats })),
+        timedOut: [...timedOut(subject)].filter(([name, times]) => times > (this.timedOutBefore.get(name) ?? 0)).map(([name]) => name),
+      },
+    });
   }
 
   /** Lets go of everything and puts the process's timers back, whatever happened. */
   dispose(): void {
     try {
-      this.end();
+      this.recording.close();
+      this.subscription.unsubscribe();
     } finally {
+      this.outside.open();
       this.time.uninstall();
     }
   }
@@ -289,6 +326,12 @@ export class MarbleRun {
       this.sinking -= 1;
     }
   }
+}
+
+/** How often each plugin of a chain ran out of time so far. */
+function timedOut(subject: MarbleSubject): ReadonlyMap<string, number> {
+  if (!(FUSED in subject)) return new Map();
+  return new Map(Object.entries(countsOf(subject as PluginOperator<never>)).map(([name, { timeout = 0 }]) => [name, timeout]));
 }
 
 function momentsOf(marks: readonly Mark[]): readonly (readonly Mark[])[] {

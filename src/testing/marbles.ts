@@ -7,7 +7,7 @@ import { MarbleRun } from './marble-run.js';
 import type { Mocks } from './mocks.js';
 import { type Expectations, judge, type MarblePlay } from './play.js';
 import { MarblesError, tell } from './report.js';
-import { alone, microtasksDrained, timersTaken } from './virtual-time.js';
+import { alone, timersTaken } from './virtual-time.js';
 
 /** What is tested: an operator, or an Observable that needs no source. */
 export type MarbleSubject = ((source: Observable<never>) => Observable<unknown>) | OperatorFunction<never, unknown> | Observable<unknown>;
@@ -76,8 +76,9 @@ function specOf(lanes: Lanes, options: MarblesOptions): Spec {
  * `metric <name>`, `header`, `email`. A lane that is not drawn must receive nothing, unless `ignore` names it; `delivered` need not be drawn for
  * what came out and was delivered by whoever took it.
  *
- * While it runs, `setTimeout`, `setInterval`, `setImmediate`, `Date` and `performance.now` are virtual for the whole process, so RxJS' own
- * schedulers are too; runs wait for each other. Timers imported from `node:timers` are not seen.
+ * While it runs, `setTimeout`, `setInterval`, `setImmediate` and their promises (also as imported from `node:timers` and `node:timers/promises`),
+ * `Date`, `performance.now` and `AbortSignal.timeout` are virtual for the whole process, so RxJS' own schedulers are too; runs wait for each other.
+ * Connections are refused, files are read in no time. Timers that somebody took out of `globalThis` before are not seen.
  *
  * @throws {MarblesError} with all lanes, aligned, when they differ or an item never left; {@link LaneError} when a lane is drawn wrongly.
  */
@@ -95,8 +96,9 @@ export function marblesSync(subject: MarbleSubject, lanes: Lanes, options: Marbl
   try {
     run.begin();
     while (run.step());
-    play = judge(run.played(), options);
-    run.end();
+    const played = run.end();
+    while (run.step());
+    play = judge(played(), options);
   } finally {
     run.dispose();
   }
@@ -114,12 +116,12 @@ export async function playMarbles(subject: MarbleSubject, lanes: Lanes, options:
     const run = new MarbleRun(subject, spec, options);
     try {
       run.begin();
-      await microtasksDrained();
-      while (run.step()) await microtasksDrained();
-      const play = judge(run.played(), options);
-      run.end();
-      await microtasksDrained();
-      return play;
+      await run.quiet();
+      while (run.step()) await run.quiet();
+      const played = run.end();
+      await run.quiet();
+      while (run.step()) await run.quiet();
+      return judge(played(), options);
     } finally {
       run.dispose();
     }

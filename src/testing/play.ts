@@ -26,6 +26,7 @@ export interface PlayedLane {
 
 /** Something that is not as it is drawn. */
 export interface PlayProblem {
+  /** Empty when it is about no lane. */
   readonly lane: string;
   /** Where in the text of the lane; none when it is not drawn. */
   readonly at?: number;
@@ -81,6 +82,21 @@ export interface Played {
   readonly inFlight: readonly { readonly letter: string; readonly frame: number }[];
   readonly endedAt: number;
   readonly mocks: readonly MockUse[];
+  readonly rest: Rest;
+}
+
+/** How things stood when nothing more happened. */
+export interface Rest {
+  /** No timer was left. */
+  readonly asleep: boolean;
+  /** What the process was doing besides, as Node calls it. */
+  readonly pending: readonly string[];
+  /** Where somebody wanted to connect to. */
+  readonly refused: readonly string[];
+  /** Timers that nobody cleared when the subject was left. */
+  readonly leftOver: readonly { readonly setAt: number; readonly delay: number; readonly repeats: boolean }[];
+  /** Plugins that ran out of time. */
+  readonly timedOut: readonly string[];
 }
 
 const name = (mark: Mark | undefined): string => {
@@ -169,7 +185,10 @@ class Comparison {
 }
 
 /** Compares what is drawn with what happened. */
-export function judge({ drawn, listening, alphabet, recording, inFlight, endedAt, mocks }: Played, expectations: Expectations): MarblePlay {
+export function judge(
+  { drawn, listening, alphabet, recording, inFlight, endedAt, mocks, rest }: Played,
+  expectations: Expectations,
+): MarblePlay {
   const ignored = (expectations.ignore ?? []).map(globOf);
   const { tolerance = 0 } = expectations;
   const meant = (mark: Mark): PlayedMark => ({ ...mark, value: mark.kind === 'next' ? alphabet.valueOf(mark.symbol) : undefined });
@@ -217,10 +236,11 @@ export function judge({ drawn, listening, alphabet, recording, inFlight, endedAt
       break;
     }
   }
-  problems.push(...stillThere(drawn.get('in'), inFlight, expectations.inFlight ?? ''));
+  problems.push(...stillThere(drawn.get('in'), inFlight, expectations.inFlight ?? '', { ...rest, endedAt }));
+  problems.push(...differences);
   return {
     lanes,
-    problems: [...problems, ...differences],
+    problems: [...problems, ...aboutRest(rest, problems.length > 0)],
     endedAt,
     length: Math.max(0, ...[...drawn.values()].map((lane) => lane.length)),
     listening,
@@ -249,8 +269,17 @@ function reasonDiffers(lane: string, { kind, symbol, reason }: Entry, reasons: N
 }
 
 /** Who is in flight at the end and was not expected to be, and the other way round. */
-function stillThere(source: Lane | undefined, inFlight: Played['inFlight'], expected: string): readonly PlayProblem[] {
+function stillThere(
+  source: Lane | undefined,
+  inFlight: Played['inFlight'],
+  expected: string,
+  { asleep, pending, endedAt }: Rest & { readonly endedAt: number },
+): readonly PlayProblem[] {
   const rightly = Array.from(expected);
+  const real = pending.length === 0 ? '' : ` (the process is at ${pending.join(', ')})`;
+  const why = asleep
+    ? `, and after ${endedAt} ms nothing is left that could: it was dropped, or awaits something that is neither a timer nor a promise of this test${real}`
+    : '';
   const problems: PlayProblem[] = [];
   const tell = (text: string, frame: number | undefined, letter: string): void => {
     const at = source?.marks.find((mark) => mark.symbol === letter && (frame === undefined || mark.frame === frame))?.at;
@@ -266,8 +295,24 @@ function stillThere(source: Lane | undefined, inFlight: Played['inFlight'], expe
   for (const { letter, frame } of inFlight) {
     const at = rightly.indexOf(letter);
     if (at >= 0) rightly.splice(at, 1);
-    else tell(`${letter} entered at ${frame} ms and never left: nobody settled, failed or released it`, frame, letter);
+    else tell(`${letter} entered at ${frame} ms and never left: nobody settled, failed or released it${why}`, frame, letter);
   }
   for (const letter of rightly) tell(`${letter} was expected to be in flight at the end and was not`, undefined, letter);
   return problems;
+}
+
+/** What was left behind, or was asked of the world outside. */
+function aboutRest({ refused, leftOver, timedOut }: Rest, differs: boolean): readonly PlayProblem[] {
+  const texts = [
+    ...refused.map((place) => `a connection to ${place} was asked for while time is virtual: answer the action by a mock`),
+    ...leftOver.map(
+      ({ setAt, delay, repeats }) =>
+        `a timer is left over, set at ${setAt} ms ${repeats ? `to fire every ${delay} ms` : `for ${delay} ms later`}: nobody cleared it when the subject was left (or another test set it that runs at the same time)`,
+    ),
+    ...(differs ? timedOut : []).map(
+      (plugin) =>
+        `plugin ${plugin} did not answer in its time: it awaits something that is neither a timer nor a promise of this test, or too long a timer`,
+    ),
+  ];
+  return texts.map((text) => ({ lane: '', text, missing: [], extra: [] }));
 }

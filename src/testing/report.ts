@@ -7,12 +7,13 @@ export class MarblesError extends Error {
   override readonly name = 'MarblesError';
   readonly code: Code = 'PS5002';
 
-  constructor(
-    message: string,
-    /** What happened, where it came to a comparison. */
-    readonly play?: MarblePlay,
-  ) {
+  /** What happened, where it came to a comparison. */
+  declare readonly play: MarblePlay | undefined;
+
+  constructor(message: string, play?: MarblePlay) {
     super(message);
+    // Not enumerable: the message has drawn it already.
+    Object.defineProperty(this, 'play', { value: play });
   }
 }
 

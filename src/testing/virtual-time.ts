@@ -1,34 +1,19 @@
-import { performance as realPerformance } from 'node:perf_hooks';
-
-type Callback = (...args: unknown[]) => void;
+import { installClock, uninstallClock } from './process-clock.js';
+export { microtasksDrained } from './process-clock.js';
+import { type TimerOptions, VirtualTimer } from './virtual-timer.js';
 
 /** Among what is due at one moment, what was put off to "now" comes first; of timers and sources, who asked first: so it is in RxJS' own runner. */
 export type Rank = 'source' | 'immediate' | 'timer';
 const RANKS: Readonly<Record<Rank, number>> = { immediate: 0, source: 1, timer: 1 };
 
-interface Task {
+export interface Task {
   readonly at: number;
   readonly rank: number;
   readonly sequence: number;
   readonly run: () => void;
+  /** The timer that it is, where it is one. */
+  readonly timer: VirtualTimer | undefined;
   cancelled: boolean;
-}
-
-const real = {
-  setTimeout: globalThis.setTimeout,
-  clearTimeout: globalThis.clearTimeout,
-  setInterval: globalThis.setInterval,
-  clearInterval: globalThis.clearInterval,
-  setImmediate: globalThis.setImmediate,
-  clearImmediate: globalThis.clearImmediate,
-  Date: globalThis.Date,
-};
-
-/** Resolves when every promise that can settle by itself has: one real turn of the event loop, whatever the timers say meanwhile. */
-export function microtasksDrained(): Promise<void> {
-  return new Promise((resolve) => {
-    real.setImmediate(resolve);
-  });
 }
 
 // Timers and dates belong to the process, so one run at a time has them.
@@ -57,74 +42,12 @@ export function timersTaken(): boolean {
   return taken;
 }
 
-/** What `setTimeout` and its like answer while time is virtual: enough of Node's timer for code that unrefs, refreshes or clears it. */
-class VirtualTimer {
-  private task: Task | undefined;
-
-  constructor(
-    private readonly time: VirtualTime,
-    private readonly callback: () => void,
-    private readonly delay: number,
-    private readonly repeats: boolean,
-    private readonly rank: Rank,
-  ) {
-    this.arm(delay);
-  }
-
-  private arm(delay: number, place?: number): void {
-    const sequence = place ?? this.time.place();
-    this.task = this.time.schedule(
-      () => {
-        this.task = undefined;
-        // Armed again first, so that the callback may clear it; at least a millisecond on, or time would stand still.
-        if (this.repeats) this.arm(Math.max(1, this.delay), sequence);
-        this.callback();
-      },
-      delay,
-      this.rank,
-      sequence,
-    );
-  }
-
-  close(): this {
-    if (this.task !== undefined) this.task.cancelled = true;
-    this.task = undefined;
-    return this;
-  }
-
-  refresh(): this {
-    this.close();
-    this.arm(this.delay);
-    return this;
-  }
-
-  ref(): this {
-    return this;
-  }
-
-  unref(): this {
-    return this;
-  }
-
-  hasRef(): boolean {
-    return true;
-  }
-
-  [Symbol.dispose](): void {
-    this.close();
-  }
-
-  [Symbol.toPrimitive](): number {
-    return this.time.numberOf(this);
-  }
-}
-
 /** A clock that stands still until it is stepped, with the timers and dates of the process following it while it is installed. */
 export class VirtualTime {
   /** Milliseconds since the run began. */
   now = 0;
   private readonly heap: Task[] = [];
-  private readonly numbered = new Map<number, VirtualTimer>();
+  private readonly numbers = new Map<number, VirtualTimer>();
   private sequence = 0;
   private timers = 0;
   private installed = false;
@@ -138,8 +61,13 @@ export class VirtualTime {
     return this.sequence;
   }
 
-  schedule(run: () => void, delay: number, rank: Rank, sequence = this.place()): Task {
-    const task: Task = { at: this.now + Math.max(0, delay), rank: RANKS[rank], sequence, run, cancelled: false };
+  schedule(
+    run: () => void,
+    delay: number,
+    rank: Rank,
+    { sequence = this.place(), timer }: { readonly sequence?: number; readonly timer?: VirtualTimer } = {},
+  ): Task {
+    const task: Task = { at: this.now + Math.max(0, delay), rank: RANKS[rank], sequence, run, timer, cancelled: false };
     this.heap.push(task);
     this.rise(this.heap.length - 1);
     return task;
@@ -159,51 +87,36 @@ export class VirtualTime {
     task.run();
   }
 
+  /** Sets a timer. */
+  timer(callback: () => void, options: TimerOptions): VirtualTimer {
+    return new VirtualTimer(this, callback, options);
+  }
+
+  /** Timers that are still to fire and would keep a process alive. */
+  leftOver(): readonly VirtualTimer[] {
+    return this.heap.flatMap(({ cancelled, timer }) => (cancelled || timer?.hasRef() !== true ? [] : [timer]));
+  }
+
   numberOf(timer: VirtualTimer): number {
     this.timers += 1;
-    this.numbered.set(this.timers, timer);
+    this.numbers.set(this.timers, timer);
     return this.timers;
+  }
+
+  numbered(number: number): VirtualTimer | undefined {
+    return this.numbers.get(number);
   }
 
   install(): void {
     this.installed = true;
-    const timer =
-      (rank: Rank, repeats: boolean) =>
-      (callback: Callback, delay?: number, ...args: unknown[]) =>
-        new VirtualTimer(this, () => callback(...args), Number.isFinite(Number(delay)) ? Number(delay ?? 0) : 0, repeats, rank);
-    const clear = (handle: unknown): void => {
-      if (handle instanceof VirtualTimer) handle.close();
-      else if (typeof handle === 'number' || typeof handle === 'string') this.numbered.get(Number(handle))?.close();
-    };
-    const immediate = timer('immediate', false);
-    Object.assign(globalThis, {
-      setTimeout: timer('timer', false),
-      setInterval: timer('timer', true),
-      setImmediate: (callback: Callback, ...args: unknown[]) => immediate(callback, 0, ...args),
-      clearTimeout: clear,
-      clearInterval: clear,
-      clearImmediate: clear,
-      Date: this.calendar(),
-    });
-    Object.defineProperty(realPerformance, 'now', { configurable: true, writable: true, value: () => this.now });
+    installClock(this, this.startAt);
   }
 
   /** Puts the process's own timers and dates back. May be called twice. */
   uninstall(): void {
     if (!this.installed) return;
     this.installed = false;
-    Object.assign(globalThis, real);
-    Reflect.deleteProperty(realPerformance, 'now');
-  }
-
-  private calendar(): DateConstructor {
-    const read = (): number => this.startAt + this.now;
-    return new Proxy(real.Date, {
-      construct: (target, args: [], newTarget: new () => object): object =>
-        Reflect.construct(target, args.length === 0 ? [read()] : args, newTarget) as object,
-      apply: () => new real.Date(read()).toString(),
-      get: (target, name): unknown => (name === 'now' ? read : Reflect.get(target, name)),
-    });
+    uninstallClock();
   }
 
   private before(a: Task, b: Task): boolean {
