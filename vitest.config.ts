@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import marbleSpecs from './src/testing/vitest.js';
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
@@ -11,9 +12,11 @@ export const doors = [
   { find: /^penstock\/plugins\/(.*)$/, replacement: `${at('./plugins')}/$1.ts` },
   { find: /^penstock\/workers\/xact-(.*)$/, replacement: `${at('./src/domains/xact/workers')}/xact-$1.ts` },
   { find: /^penstock\/testing$/, replacement: at('./src/testing/index.ts') },
+  { find: /^penstock\/vitest$/, replacement: at('./src/testing/vitest.ts') },
 ];
 
 export default defineConfig({
+  plugins: [marbleSpecs()],
   resolve: { alias: doors },
   test: {
     include: ['test/**/*.test.ts', 'marbles/**/*.marbles.ts'],

@@ -1,5 +1,4 @@
-import { renderPretty } from '../diagnostics/index.js';
-import { type CaseResult, caseOf, placeOfResult, placeText, type Spec, tellCase } from '../testing/specs/index.js';
+import { type CaseResult, caseOf, placeOfResult, placeText, type Spec, tellCase, tellSpec } from '../testing/specs/index.js';
 import type { Shell } from './shell.js';
 
 export type ReporterName = 'pretty' | 'json' | 'junit' | 'tap';
@@ -35,12 +34,6 @@ export function reporterFor(name: ReporterName, shell: Shell): Reporter {
 
 const count = (number: number, what: string): string => `${number} ${what}${number === 1 ? '' : 's'}`;
 
-function findings(spec: Spec): string[] {
-  return renderPretty(spec.diagnostics, { source: (file) => (file === spec.file ? spec.yaml.text : undefined) })
-    .trimEnd()
-    .split('\n');
-}
-
 function pretty(shell: Shell): Reporter {
   const paint = (code: number, text: string): string => (shell.color ? `\u001b[${code}m${text}\u001b[0m` : text);
   const yes = paint(32, '✓');
@@ -49,7 +42,7 @@ function pretty(shell: Shell): Reporter {
     begin: (files) => shell.print(`penstock test  ${count(files, 'file')}\n`),
     file(spec, results) {
       if (spec.diagnostics.length > 0) {
-        shell.print([` ${no} ${spec.file}  cannot be played`, ...findings(spec).map((line) => `   ${line}`), ''].join('\n'));
+        shell.print([` ${no} ${spec.file}  cannot be played`, ...tellSpec(spec).map((line) => `   ${line}`), ''].join('\n'));
         return;
       }
       const failed = results.filter(({ passed }) => !passed);
@@ -119,7 +112,7 @@ function junit(shell: Shell): Reporter {
       if (broken) {
         const message = xml(spec.diagnostics[0]!.message);
         cases.push(
-          `    <testcase name="${xml(spec.file)}" classname="${xml(spec.file)}" time="0.000">\n      <error message="${message}">${xml(findings(spec).join('\n'))}</error>\n    </testcase>`,
+          `    <testcase name="${xml(spec.file)}" classname="${xml(spec.file)}" time="0.000">\n      <error message="${message}">${xml(tellSpec(spec).join('\n'))}</error>\n    </testcase>`,
         );
       }
       const failures = results.filter(({ passed }) => !passed).length;
@@ -152,7 +145,7 @@ function tap(shell: Shell): Reporter {
     file(spec, results) {
       if (spec.diagnostics.length > 0) {
         number += 1;
-        shell.print(`not ok ${number} - ${escaped(spec.file)}\n${block({}, findings(spec))}`);
+        shell.print(`not ok ${number} - ${escaped(spec.file)}\n${block({}, tellSpec(spec))}`);
       }
       for (const result of results) {
         number += 1;

@@ -4,4 +4,17 @@ export * from './marbles.js';
 export type { Mocks, MockUse } from './mocks.js';
 export type { Expectations, MarblePlay, PlayedLane, PlayedMark, PlayProblem } from './play.js';
 export { drawPlay, MarblesError } from './report.js';
+export {
+  alignedLanes,
+  type CaseResult,
+  Configurations,
+  findSpecs,
+  readSpec,
+  runCase,
+  type Spec,
+  type SpecCase,
+  specTests,
+  tellCase,
+  tellSpec,
+} from './specs/index.js';
 export { VirtualTime } from './virtual-time.js';

@@ -5,7 +5,7 @@ import type { PlayedMark } from '../play.js';
 import { alignedLanes } from './aligned.js';
 import type { CaseProblem, CaseResult } from './run-case.js';
 import { shortText } from './content.js';
-import { caseOf } from './spec.js';
+import { caseOf, type Spec } from './spec.js';
 
 /** `file:line:column`. */
 export function placeText({ file, line, column }: Place): string {
@@ -32,6 +32,13 @@ function strangers({ problems, play, case: one }: CaseResult): readonly string[]
     marks.filter(({ kind, symbol }) => kind === 'next' && !one.messages.has(symbol)).map(({ symbol, value }) => [symbol, value]),
   );
   return [...unknown].map(([symbol, value]) => `  ${symbol} is ${shortText(value)}`);
+}
+
+/** What is wrong with a file of specs. Lines without an end. */
+export function tellSpec({ diagnostics, file, yaml }: Spec): readonly string[] {
+  return renderPretty(diagnostics, { source: (name) => (name === file ? yaml.text : undefined) })
+    .trimEnd()
+    .split('\n');
 }
 
 function tellProblem(problem: CaseProblem, { play }: CaseResult): readonly string[] {
