@@ -42,6 +42,15 @@ export const made = [deliveries(), failureAlerter()];
 // @ts-expect-error an unknown key is an error at the call
 export const wrong = failureAlerter({ topics: 'x' });
 TS
+cat >law.mjs <<'JS'
+import { settlesEach } from 'penstock/testing';
+import { filterOut } from 'penstock/operators';
+
+await settlesEach(() => filterOut(({ value }) => value === 1, 'one'));
+JS
+check "the law says what it needs" bash -c "! node law.mjs 2>law.err && grep -q \"Cannot find package 'fast-check'\" law.err"
+check "the law is checked where fast-check is installed" bash -c "npm install --silent --no-audit --no-fund 'fast-check@$(node -p "require('$root/package.json').devDependencies['fast-check']")' && node law.mjs"
+
 check "the types hold" npx tsc --noEmit --strict --module nodenext --target es2022 --skipLibCheck doors.ts
 
 check "the command answers" npx penstock --version
