@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PenstockError } from '../../src/diagnostics/index.js';
+import { ExactNumber, parseExactly, stringifyExactly } from '../../src/domains/exact-json.js';
 import { flattenEvent } from '../../src/domains/xact/flatten.js';
 import { downloadResult } from '../../src/domains/xact/messages.js';
 import {
@@ -112,5 +113,44 @@ describe('rows', () => {
   it('keep the event as it came', () => {
     const text = '{ "traceId": "t-1", "big": 12345678901234567890 }';
     expect(flattenEvent(JSON.parse(text), { now, text })['raw_json']).toBe(text);
+  });
+
+  it('keep every digit of a number in a text column, whether the content is an object or its text', () => {
+    const number = '123456789012345678901234567890';
+    const content = `{"claim":0.10000000000000000555,"note":${number},"carrierId":-${number}.5e+2,"estimateVersion":7.50,"adm":{"coverageLoss":{"claimNumber":"${number}"}},"author":{"n":[${number},1]}}`;
+    const columns = {
+      note: number,
+      carrier_id: `-${number}.5e+2`,
+      claim_number: number,
+      author: `{"n":[${number},1]}`,
+      estimate_version: '7.5',
+    };
+    const asObject = `{"type":"a.b","traceId":"t-1","data":${content}}`;
+    expect(flattenEvent(parseExactly(asObject), { now })).toMatchObject({
+      ...columns,
+      raw_json: expect.stringContaining(number) as string,
+    });
+    expect(flattenEvent({ type: 'a.b', traceId: 't-1', data: content }, { now })).toMatchObject(columns);
+  });
+});
+
+describe('exact JSON', () => {
+  it('is JSON, whatever stands in it', () => {
+    const marked = fc.constantFrom('\u0000#1234567890123456', '"', '\\', '12345678901234567', '\\"12345678901234567');
+    fc.assert(
+      fc.property(fc.jsonValue(), fc.array(fc.oneof(fc.string(), marked)), fc.bigInt({ min: 1n }), (value, texts, number) => {
+        const text = `{"v":${JSON.stringify(value)},"t":${JSON.stringify(texts)},"n":${number}00000000000000001}`;
+        const parsed = parseExactly(text) as { v: unknown; t: unknown; n: unknown };
+        expect(JSON.parse(JSON.stringify(parsed.t))).toEqual(texts);
+        if (!texts.some((one) => one.includes('\u0000#'))) expect(parsed.n).toEqual(new ExactNumber(`${number}00000000000000001`));
+        if (!texts.some((one) => one.includes('\u0000#'))) expect(JSON.parse(stringifyExactly(parsed))).toEqual(JSON.parse(text));
+      }),
+    );
+  });
+
+  it('refuses what JSON refuses', () => {
+    for (const text of ['{"a":1234567890123456789', '{"a":12345678901234567890e}', '"12345678901234567', '01234567890123456789']) {
+      expect(() => parseExactly(text)).toThrow(SyntaxError);
+    }
   });
 });

@@ -1,6 +1,7 @@
 import { PenstockError } from '../../diagnostics/index.js';
 import { formatInstant, parseInstant } from '../../runtime/instant.js';
 import type { Row } from '../../storage/delta/table.js';
+import { ExactNumber, parseExactly, stringifyExactly } from '../exact-json.js';
 import { attachmentsOf, fieldsOf, subtypeOf } from './event.js';
 
 /** Columns whose text stands at a path of the event's content. */
@@ -58,7 +59,7 @@ export function flattenEvent(raw: unknown, { now, text }: FlattenOptions): Row {
     trace_id: traceId,
     event_id: textOf(event['event_id'] ?? event['eventId']),
     attachments: attachmentsOf(content['attachments'])?.join(',') || null,
-    raw_json: text ?? JSON.stringify(raw),
+    raw_json: text ?? stringifyExactly(raw),
     created_at: now,
     created_date: now.toISOString().slice(0, 10),
   };
@@ -88,7 +89,7 @@ function contentOf(data: unknown): Readonly<Record<string, unknown>> {
 
 function parsed(text: string): unknown {
   try {
-    return JSON.parse(text) as unknown;
+    return parseExactly(text);
   } catch (cause) {
     throw new PenstockError('PS4109', 'the event cannot be a row of xact_events: data is not JSON', { category: 'permanent', cause });
   }
@@ -100,8 +101,9 @@ function textAt(content: Readonly<Record<string, unknown>>, path: readonly strin
   return textOf(value);
 }
 
-/** A scalar's text, JSON of anything else; null for what is absent. */
+/** A scalar's text, digits as they came; JSON of anything else; null for what is absent. */
 function textOf(value: unknown): string | null {
   if (value === undefined || value === null) return null;
-  return typeof value === 'string' ? value : JSON.stringify(value);
+  if (value instanceof ExactNumber) return value.text;
+  return typeof value === 'string' ? value : stringifyExactly(value);
 }

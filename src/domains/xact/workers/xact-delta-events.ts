@@ -7,6 +7,7 @@ import type { RowFor, RowSink } from '../../../runtime/table-rows.js';
 import type { Settled } from '../../../runtime/worker.js';
 import { parseEvent, type XactEvent } from '../event.js';
 import { flattenEvent } from '../flatten.js';
+import { mayBeInexact, parseExactly } from '../../exact-json.js';
 import { readJson } from '../../message-fields.js';
 import { contextOf } from '../stages.js';
 import { XACT_EVENTS } from '../tables.js';
@@ -42,10 +43,11 @@ export function xactDeltaEvents(options: XactDeltaEventsOptions): Observable<Set
       records$.pipe(
         rows.track(),
         decode({ group: NAME, read: readRaw, claims: options.claims }),
-        perMessage<Item<{ raw: unknown; event: XactEvent }>, RawEvent>(() => ({ record, headers, message: { raw, event } }, delivery) => {
-          const text = record.value?.toString('utf8') ?? '';
-          return delivery.with({ record, headers, message: event, raw, text });
-        }),
+        perMessage<Item<Read>, RawEvent>(
+          () =>
+            ({ record, headers, message: { raw, text, event } }, delivery) =>
+              delivery.with({ record, headers, message: event, raw, text }),
+        ),
         options.runEventIngest === true
           ? stage<RawEvent>({
               chain: chains['event_ingest'],
@@ -78,7 +80,14 @@ function amendEvent(item: RawEvent, message: unknown): RawEvent {
   return { ...amendItem(item, message), raw: message, text: JSON.stringify(message) };
 }
 
-function readRaw(bytes: Buffer): { readonly raw: unknown; readonly event: XactEvent } {
-  const raw = readJson(bytes);
-  return { raw, event: parseEvent(raw) };
+interface Read {
+  readonly raw: unknown;
+  readonly text: string;
+  readonly event: XactEvent;
+}
+
+function readRaw(bytes: Buffer): Read {
+  const parsed = readJson(bytes);
+  const text = bytes.toString('utf8');
+  return { raw: mayBeInexact(text) ? parseExactly(text) : parsed, text, event: parseEvent(parsed) };
 }
