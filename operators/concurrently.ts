@@ -160,7 +160,11 @@ class Calls<T, U> extends Stage<Delivery<T>, Delivery<U>> {
   private pump(): void {
     if (this.pumping) return;
     this.pumping = true;
-    while (this.taken.length < this.concurrency && this.waiting.size > 0) this.begin(this.waiting.shift()!);
+    while (this.taken.length < this.concurrency && this.waiting.size > 0) {
+      const next = this.waiting.shift()!;
+      // What left while it waited is not begun.
+      if (next.outcome === undefined) this.begin(next);
+    }
     this.pumping = false;
   }
 

@@ -7,27 +7,39 @@ export interface ReopenHooks {
   onSettled?(outcome: Outcome, reason: string | undefined): void;
 }
 
-/** A claim around another's: what it carries and how it ends go down to the outer one, failures stay with `hooks`. */
+/**
+ * A claim around another's: what it carries and how it ends go down to the outer one, failures stay with `hooks`. When the outer one ends first (its
+ * partition was taken away), this one ends with it, so that whoever still waits with it does not begin.
+ */
 export function reopen<T>(outer: Delivery<unknown>, value: T, hooks: ReopenHooks): Delivery<T> {
-  return openDelivery(value, outer.origin, new InnerClaim(outer, hooks));
+  const claim = new InnerClaim(outer, hooks);
+  const inner = openDelivery(value, outer.origin, claim);
+  outer.whenSettled((outcome, reason) => claim.ended(inner, outcome, reason));
+  return inner;
 }
 
 class InnerClaim implements ClaimOwner {
+  private confirm: ((outcome: Outcome) => void) | undefined;
+
   constructor(
     private readonly outer: Delivery<unknown>,
     private readonly hooks: ReopenHooks,
   ) {}
 
   settled(ending: Ending, confirm: (outcome: Outcome) => void): void {
+    this.confirm = confirm;
     for (const item of ending.carried) this.outer.carry(item);
-    this.outer.whenSettled((outcome, reason) => {
-      confirm(outcome);
-      this.hooks.onSettled?.(outcome, reason);
-    });
     this.outer.settle(ending.outcome, ending.reason);
   }
 
   failed(error: unknown, delivery: Delivery<unknown>): void {
     this.hooks.onFailure(error, delivery);
+  }
+
+  /** The outer claim has ended, durably. */
+  ended(inner: Delivery<unknown>, outcome: Outcome, reason: string | undefined): void {
+    if (this.confirm === undefined) inner.settle(outcome, reason);
+    this.confirm?.(outcome);
+    this.hooks.onSettled?.(outcome, reason);
   }
 }

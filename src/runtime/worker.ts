@@ -96,11 +96,13 @@ class WorkerRun<T> {
     if (this.stopped) return;
     this.stopped = true;
     this.parts.signal?.removeEventListener('abort', this.onAbort);
-    for (const delivery of this.inFlight) delivery.settle('released', 'the worker was stopped');
+    // The newest first: a lane that one frees must not let the next of it begin, which is going as well.
+    for (const delivery of [...this.inFlight].reverse()) delivery.settle('released', 'the worker was stopped');
     for (const subscription of this.subscriptions) subscription.unsubscribe();
   }
 
   private take(outer: Delivery<T>): void {
+    if (outer.outcome !== undefined) return;
     const delivery: Delivery<T> = reopen(outer, outer.value, {
       onFailure: (error, item) => this.fail(error, item),
       onSettled: (outcome, reason) => this.left(delivery, outcome, reason),

@@ -97,7 +97,8 @@ export class Feed implements CommitJob {
     this.buffer = [];
     this.released.length = 0;
     this.abort.abort(new PenstockError('PS3001', `${this.lease.topic}/${this.lease.partition} is no longer assigned here: ${reason}`));
-    for (const claim of this.claims) claim.release(reason);
+    // The newest first: a lane that one frees must not let the next of it begin, which is going as well.
+    for (const claim of [...this.claims].reverse()) claim.release(reason);
   }
 
   claimSettled(claim: OpenClaim, ending: Ending, confirm: (outcome: Outcome) => void): void {

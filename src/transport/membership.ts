@@ -23,6 +23,8 @@ export class Membership {
   private beating = false;
   private wanted = false;
   private left = false;
+  /** The heartbeats that are out; never rejects. */
+  private beaten: Promise<void> = Promise.resolve();
   private seen = '';
   /** Given up here and not yet handed back in the store. */
   private readonly owed: PartitionName[] = [];
@@ -42,9 +44,13 @@ export class Membership {
   }
 
   /** A call while a heartbeat is out makes another follow. */
-  async beat(): Promise<void> {
+  beat(): Promise<void> {
     this.wanted = true;
-    if (this.beating) return;
+    if (!this.beating) this.beaten = this.beatAll();
+    return this.beaten;
+  }
+
+  private async beatAll(): Promise<void> {
     this.beating = true;
     while (this.wanted && !this.left) {
       this.wanted = false;
@@ -70,6 +76,8 @@ export class Membership {
 
   async depart(): Promise<void> {
     this.stop();
+    // A heartbeat that is still on its way would make this a member again.
+    await this.beaten;
     await this.options.store.leave(this.options.group, this.options.member);
   }
 
