@@ -30,6 +30,8 @@ export interface StoreTransportOptions {
   readonly handoverMs: number;
   /** Pause between two tries of a write that the log does not take, in milliseconds. */
   readonly retryMs: number;
+  /** Names a new member, uniquely among all members of all processes. Defaults to a random name. */
+  nameMember?(): string;
   onWarning(error: Error): void;
 }
 
@@ -112,7 +114,7 @@ export class StoreTransport implements Transport {
       handoverMs,
       consume,
       committer: this.committer,
-      member: randomUUID(),
+      member: this.options.nameMember?.() ?? randomUUID(),
       onEnd: (ended) => {
         this.consumers.delete(ended);
         if (this.consumers.size === 0) for (const resolve of this.departures.splice(0)) resolve();
