@@ -18,3 +18,4 @@ export {
   tellSpec,
 } from './specs/index.js';
 export { VirtualTime } from './virtual-time.js';
+export { WorkerOnLog, workerOnLog, type WorkerHost, type WorkerOnLogOptions } from './worker-on-log.js';

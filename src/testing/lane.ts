@@ -26,6 +26,8 @@ export interface Lane {
 export interface Listening {
   readonly from: number;
   readonly until: number;
+  /** When a whole worker is told to drain. */
+  readonly drainAt: number;
 }
 
 /** A lane is drawn wrongly, or a drawing cannot be understood. */
@@ -116,7 +118,7 @@ export function parseLane(name: string, drawn: string): Lane {
 }
 
 /** Reads the lane that says when the subject is subscribed (`^`) and left (`!`). */
-export function parseListening(name: string, drawn: string): Listening {
+export function parseListening(name: string, drawn: string): Omit<Listening, 'drainAt'> {
   let from: number | undefined;
   let until: number | undefined;
   for (const { symbol, frame, at } of glyphs(name, drawn).found) {
@@ -155,4 +157,12 @@ export function drawLane(marks: readonly Mark[], length: number): string {
   }
   if (frame < length && length - frame <= LONG_PAUSE) pause(length);
   return beyond.length === 0 ? drawn : `${drawn}  [${beyond.join(', ')}]`;
+}
+
+/** Reads the lane that says when a worker drains (`!`). */
+export function parseDrain(name: string, drawn: string): number {
+  const { found } = glyphs(name, drawn);
+  const strange = found.find(({ symbol }, at) => symbol !== '!' || at > 0);
+  if (strange !== undefined || found.length === 0) throw new LaneError(`lane "${name}": one "!" is all it may have`, name, strange?.at);
+  return found[0]!.frame;
 }

@@ -1,25 +1,19 @@
 import { Observable, Subject, type Subscriber, Subscription } from 'rxjs';
 import { type ClaimOwner, type Delivery, type Ending, openDelivery, type Outcome } from '../../operators/index.js';
 import { FUSED } from '../plugin/definition.js';
-import {
-  type Action,
-  type Context,
-  countsOf,
-  type Passed,
-  performActions,
-  type PerformActionsOptions,
-  type PluginOperator,
-} from '../plugin/index.js';
+import { type Context, countsOf, type Passed, type PluginOperator } from '../plugin/index.js';
+import { Acting } from './acting.js';
 import type { Alphabet } from './alphabet.js';
 import type { Lane, Listening, Mark } from './lane.js';
+import { LogBench } from './log-bench.js';
 import type { MarbleSubject, MarblesOptions } from './marbles.js';
-import { MockedActions } from './mocks.js';
 import { Outside } from './outside.js';
 import type { Played } from './play.js';
 import { timersAreForeign } from './process-clock.js';
 import { Recording } from './recording.js';
 import { MarblesError } from './report.js';
 import { VirtualTime } from './virtual-time.js';
+import { WorkerOnLog } from './worker-on-log.js';
 
 /** After the last moment that is drawn, so many timers may still fire before the run is taken to be at rest: periodic timers never end. */
 const LAST_TASKS = 1000;
@@ -39,29 +33,6 @@ function isPassed(value: unknown): value is Passed {
 /** The letter of the item that a context was made of; copies of the context keep it. */
 const LETTER = Symbol('letter');
 
-/** The lane an action is recorded in, and what its letter stands for; none for a filter, which is a door. */
-function laneOf(action: Action): readonly [lane: string, content: unknown] | undefined {
-  switch (action.type) {
-    case 'publish_to_topic':
-      return [`publish ${action.params.topic}`, action.params.payload];
-    case 'http_webhook':
-      return [
-        `webhook ${action.params.method ?? 'POST'} ${action.params.url ?? `${action.params.connection ?? ''}${action.params.path ?? ''}`}`,
-        action.params.body,
-      ];
-    case 'log':
-      return ['log', action.params.message];
-    case 'metric':
-      return [`metric ${action.params.name}`, action.params.value ?? 1];
-    case 'add_header':
-      return ['header', `${action.params.key}: ${action.params.value}`];
-    case 'send_email':
-      return ['email', action.params.subject];
-    case 'filter':
-      return undefined;
-  }
-}
-
 /** One drawing being played: the source, the claims of what enters, the sink, and the clock they share. */
 export class MarbleRun {
   readonly recording: Recording;
@@ -70,7 +41,8 @@ export class MarbleRun {
   private readonly open = new Map<ClaimOwner, { readonly letter: string; readonly frame: number }>();
   private readonly outside = new Outside();
   private readonly timedOutBefore: ReadonlyMap<string, number>;
-  private readonly mocked: MockedActions | undefined;
+  private bench: LogBench | undefined;
+  private readonly acting: Acting;
   private readonly performing = new Subject<Delivery<Passed>>();
   private readonly last: number;
   private subscription = new Subscription();
@@ -85,12 +57,17 @@ export class MarbleRun {
   ) {
     this.time = new VirtualTime(options.startAt);
     this.alphabet = spec.alphabet;
-    this.mocked = options.mocks === undefined && options.perform === undefined ? undefined : new MockedActions(options.mocks ?? {});
     this.recording = new Recording(spec.alphabet, () => this.time.now);
+    this.acting = new Acting({
+      recording: this.recording,
+      letterOf: (context) => this.letterOf(context),
+      mocks: options.mocks,
+      performance: options.perform,
+    });
     this.timedOutBefore = timedOut(subject);
-    const { until } = spec.listening;
+    const { until, from, drainAt } = spec.listening;
     const drawnUntil = [...spec.drawn.values()].flatMap(({ length, marks }) => [length, marks.at(-1)?.frame ?? 0]);
-    this.last = Math.max(0, ...drawnUntil, spec.listening.from, Number.isFinite(until) ? until : 0);
+    this.last = Math.max(0, ...drawnUntil, from, ...[until, drainAt].filter((at) => Number.isFinite(at)));
   }
 
   begin(): void {
@@ -101,9 +78,18 @@ export class MarbleRun {
     }
     this.time.install();
     this.outside.close();
-    const { from, until } = this.spec.listening;
+    if (this.subject instanceof WorkerOnLog) {
+      this.bench = new LogBench(this.subject, {
+        alphabet: this.alphabet,
+        recording: this.recording,
+        now: () => this.time.now,
+        perform: (produce) => this.acting.performOnLog(produce),
+      });
+    }
+    const { from, until, drainAt } = this.spec.listening;
     // As in RxJS' own marbles, leaving comes before what the source does in the same millisecond.
     if (Number.isFinite(until)) this.time.schedule(() => this.subscription.unsubscribe(), until, 'source');
+    if (this.bench !== undefined && Number.isFinite(drainAt)) this.time.schedule(() => this.bench?.drain(), drainAt, 'source');
     const source = this.source(this.spec.drawn.get('in'));
     if (from === 0) this.subscribe(source);
     else this.time.schedule(() => this.subscribe(source), from, 'source');
@@ -125,18 +111,20 @@ export class MarbleRun {
   }
 
   /** Resolves when everything that can happen in this moment has. */
-  quiet(): Promise<void> {
-    return this.outside.quiet();
+  async quiet(): Promise<void> {
+    await this.outside.quiet();
+    await this.bench?.look();
   }
 
   /** Nothing is recorded any more and the subject is left; timers of what lets go may still be stepped. What happened is to be compared with the drawing. */
   end(): () => Played {
-    const { recording, time, open, mocked, spec, outside, subject } = this;
-    const before = { ...spec, recording, inFlight: [...open.values()], endedAt: time.now, mocks: mocked?.use() ?? [] };
+    const { recording, time, open, acting, spec, outside, subject, bench } = this;
+    const before = { ...spec, recording, inFlight: bench?.inFlight ?? [...open.values()], endedAt: time.now, mocks: acting.use };
     const pending = outside.pending();
     const asleep = time.nextAt === undefined;
     recording.close();
     this.subscription.unsubscribe();
+    bench?.close();
     this.lastTasks = 0;
     return () => ({
       ...before,
@@ -164,6 +152,11 @@ export class MarbleRun {
   private source(lane: Lane | undefined): Observable<unknown> {
     if (lane === undefined) return new Observable();
     const moments = momentsOf(lane.marks);
+    const { bench } = this;
+    if (bench !== undefined) {
+      for (const marks of moments) if (marks[0]!.frame >= 0) this.time.schedule(() => bench.enter(marks), marks[0]!.frame, 'source');
+      return new Observable();
+    }
     if (!lane.hot) {
       return new Observable((subscriber) => {
         const live = new Subscription();
@@ -250,8 +243,11 @@ export class MarbleRun {
   }
 
   private subscribe(source: Observable<unknown>): void {
-    if (this.mocked !== undefined) this.perform(this.mocked);
-    const observable = this.subject instanceof Observable ? this.subject : this.subject(source as Observable<never>);
+    if (this.acting.performs) {
+      const performed = this.performing.pipe(this.acting.perform());
+      this.subscription.add(performed.subscribe((delivery) => this.decided(delivery as Delivery<Context & Partial<Passed>>)));
+    }
+    const observable = this.bench?.start() ?? this.observableOf(source);
     this.subscription.add(
       observable.subscribe({
         next: (value) => this.received(value),
@@ -266,7 +262,17 @@ export class MarbleRun {
     );
   }
 
+  private observableOf(source: Observable<unknown>): Observable<unknown> {
+    const { subject } = this;
+    if (subject instanceof Observable) return subject;
+    return subject instanceof WorkerOnLog ? new Observable() : subject(source as Observable<never>);
+  }
+
   private received(value: unknown): void {
+    if (this.bench !== undefined) {
+      this.recording.value('out', value, true);
+      return;
+    }
     if (!isDelivery(value)) {
       this.recording.value('out', value);
       return;
@@ -279,33 +285,15 @@ export class MarbleRun {
   }
 
   private passed(delivery: Delivery<Passed>): void {
-    const { context, actions, filtered } = delivery.value;
-    for (const { action } of actions) if (this.mocked === undefined || action.type === 'add_header') this.asked(action, context);
+    const { context, filtered } = delivery.value;
+    this.acting.passed(delivery.value);
     if (filtered === undefined) this.recording.value('out', context.message);
-    if (this.mocked === undefined) this.decided(delivery);
-    else this.performing.next(delivery);
-  }
-
-  /** Somebody is asked to do something, now. */
-  private asked(action: Action, context: Context): string {
-    const [lane, content] = laneOf(action) ?? [];
-    if (lane !== undefined) this.recording.action(lane, this.letterOf(context), content);
-    return lane ?? '';
+    if (this.acting.performs) this.performing.next(delivery);
+    else this.decided(delivery);
   }
 
   private letterOf(context: Context): string {
     return (context as Context & { readonly [LETTER]?: string })[LETTER] ?? this.alphabet.letterOf(context.message);
-  }
-
-  /** Performs what plugins ask for, as mocks answer; then each delivery leaves as its chain decided. */
-  private perform(mocked: MockedActions): void {
-    const call = (action: Action, _planned: unknown, context: Context): void | Promise<void> => mocked.perform(this.asked(action, context));
-    const executors = { publish: call, webhook: call, log: call, metric: call, email: call } satisfies PerformActionsOptions;
-    this.subscription.add(
-      this.performing
-        .pipe(performActions({ random: () => 1, ...this.options.perform, ...executors }))
-        .subscribe((delivery) => this.decided(delivery as Delivery<Context & Partial<Passed>>)),
-    );
   }
 
   /** A delivery leaves as the chain that let it out decided. */
@@ -330,7 +318,7 @@ export class MarbleRun {
 
 /** How often each plugin of a chain ran out of time so far. */
 function timedOut(subject: MarbleSubject): ReadonlyMap<string, number> {
-  if (!(FUSED in subject)) return new Map();
+  if (subject instanceof WorkerOnLog || !(FUSED in subject)) return new Map();
   return new Map(Object.entries(countsOf(subject as PluginOperator<never>)).map(([name, { timeout = 0 }]) => [name, timeout]));
 }
 

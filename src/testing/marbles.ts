@@ -1,16 +1,22 @@
 import type { Observable, OperatorFunction } from 'rxjs';
 import type { Delivery } from '../../operators/index.js';
-import type { Context, PerformActionsOptions } from '../plugin/index.js';
+import type { Context } from '../plugin/index.js';
+import type { Performance } from './acting.js';
 import { Alphabet } from './alphabet.js';
-import { LaneError, type Lane, type Listening, parseLane, parseListening } from './lane.js';
+import { LaneError, type Lane, type Listening, parseDrain, parseLane, parseListening } from './lane.js';
 import { MarbleRun } from './marble-run.js';
 import type { Mocks } from './mocks.js';
 import { type Expectations, judge, type MarblePlay } from './play.js';
 import { MarblesError, tell } from './report.js';
 import { alone, timersTaken } from './virtual-time.js';
+import { WorkerOnLog } from './worker-on-log.js';
 
-/** What is tested: an operator, or an Observable that needs no source. */
-export type MarbleSubject = ((source: Observable<never>) => Observable<unknown>) | OperatorFunction<never, unknown> | Observable<unknown>;
+/** What is tested: an operator, an Observable that needs no source, or a whole worker (`workerOnLog`). */
+export type MarbleSubject =
+  | ((source: Observable<never>) => Observable<unknown>)
+  | OperatorFunction<never, unknown>
+  | Observable<unknown>
+  | WorkerOnLog;
 
 /** Lanes by name, or a drawing with a lane a line: its name, two spaces, its marbles. */
 export type Lanes = string | Readonly<Record<string, string>>;
@@ -32,7 +38,7 @@ export interface MarblesOptions extends Expectations {
    */
   readonly mocks?: Mocks;
   /** How actions are performed: attempts, pauses, policies of plugins, who takes what failed. Pauses are not drawn at random, but whole. */
-  readonly perform?: Omit<PerformActionsOptions, 'publish' | 'webhook' | 'log' | 'metric' | 'email'>;
+  readonly perform?: Performance;
   /** What the calendar shows at the first frame, in milliseconds since 1970. Defaults to 0. */
   readonly startAt?: number;
 }
@@ -55,13 +61,17 @@ function lanesOf(lanes: Lanes): readonly (readonly [name: string, drawn: string]
   return found;
 }
 
-function specOf(lanes: Lanes, options: MarblesOptions): Spec {
+function specOf(subject: MarbleSubject, lanes: Lanes, options: MarblesOptions): Spec {
   const drawn = new Map<string, Lane>();
-  let listening: Listening = { from: 0, until: Number.POSITIVE_INFINITY };
+  let listening: Listening = { from: 0, until: Number.POSITIVE_INFINITY, drainAt: Number.POSITIVE_INFINITY };
   for (const [name, marbles] of lanesOf(lanes)) {
-    if (name === 'sub') listening = parseListening(name, marbles);
+    if (name === 'sub') listening = { ...listening, ...parseListening(name, marbles) };
+    else if (name === 'drain') listening = { ...listening, drainAt: parseDrain(name, marbles) };
     else if (drawn.has(name)) throw new LaneError(`the lane "${name}" is drawn twice`);
     else drawn.set(name, parseLane(name, marbles));
+  }
+  if (Number.isFinite(listening.drainAt) && !(subject instanceof WorkerOnLog)) {
+    throw new LaneError('lane "drain": only a whole worker drains (workerOnLog)', 'drain');
   }
   if (drawn.size === 0) throw new LaneError('a specification without lanes says nothing');
   const letters = [...drawn.values()].flatMap(({ marks }) => marks.filter(({ kind }) => kind === 'next').map(({ symbol }) => symbol));
@@ -90,7 +100,8 @@ export async function marbles(subject: MarbleSubject, lanes: Lanes, options: Mar
 /** As `marbles`, at once, for subjects without promises. */
 export function marblesSync(subject: MarbleSubject, lanes: Lanes, options: MarblesOptions = {}): void {
   if (timersTaken()) throw new MarblesError('another run has the timers: await it first');
-  const spec = specOf(lanes, options);
+  if (subject instanceof WorkerOnLog) throw new MarblesError('a whole worker works by promises: play it with marbles');
+  const spec = specOf(subject, lanes, options);
   const run = new MarbleRun(subject, spec, options);
   let play: MarblePlay;
   try {
@@ -111,7 +122,7 @@ export function marblesSync(subject: MarbleSubject, lanes: Lanes, options: Marbl
  * @throws {LaneError} when a lane is drawn wrongly; what the subject itself throws in a timer or when it is made.
  */
 export async function playMarbles(subject: MarbleSubject, lanes: Lanes, options: MarblesOptions = {}): Promise<MarblePlay> {
-  const spec = specOf(lanes, options);
+  const spec = specOf(subject, lanes, options);
   return await alone(async () => {
     const run = new MarbleRun(subject, spec, options);
     try {

@@ -1,0 +1,91 @@
+import type { OperatorFunction } from 'rxjs';
+import type { Delivery } from '../../operators/index.js';
+import { type Action, type Context, type Passed, performActions, type PerformActionsOptions } from '../plugin/index.js';
+import { publisher } from '../runtime/plugin-actions.js';
+import type { Performing } from '../runtime/stage.js';
+import type { NewRecord } from '../transport/transport.js';
+import { MockedActions, type Mocks, type MockUse } from './mocks.js';
+import type { Recording } from './recording.js';
+
+/** The lane an action is recorded in, and what its letter stands for; none for a filter, which is a door. */
+function laneOf(action: Action): readonly [lane: string, content: unknown] | undefined {
+  switch (action.type) {
+    case 'publish_to_topic':
+      return [`publish ${action.params.topic}`, action.params.payload];
+    case 'http_webhook':
+      return [
+        `webhook ${action.params.method ?? 'POST'} ${action.params.url ?? `${action.params.connection ?? ''}${action.params.path ?? ''}`}`,
+        action.params.body,
+      ];
+    case 'log':
+      return ['log', action.params.message];
+    case 'metric':
+      return [`metric ${action.params.name}`, action.params.value ?? 1];
+    case 'add_header':
+      return ['header', `${action.params.key}: ${action.params.value}`];
+    case 'send_email':
+      return ['email', action.params.subject];
+    case 'filter':
+      return undefined;
+  }
+}
+
+/** What performs actions, but for the executors: those are mocks. */
+export type Performance = Omit<PerformActionsOptions, 'publish' | 'webhook' | 'log' | 'metric' | 'email'>;
+
+export interface ActingOptions {
+  readonly recording: Recording;
+  readonly letterOf: (context: Context) => string;
+  readonly mocks: Mocks | undefined;
+  readonly performance: Performance | undefined;
+}
+
+/** What plugins ask for: recorded, and performed as mocks answer where that is wanted. */
+export class Acting {
+  /** Actions are performed, not only asked for. */
+  readonly performs: boolean;
+  private readonly mocked: MockedActions;
+
+  constructor(private readonly options: ActingOptions) {
+    this.performs = options.mocks !== undefined || options.performance !== undefined;
+    this.mocked = new MockedActions(options.mocks ?? {});
+  }
+
+  get use(): readonly MockUse[] {
+    return this.mocked.use();
+  }
+
+  /** Somebody is asked to do something, now; answers the lane in which that stands. */
+  asked(action: Action, context: Context): string {
+    const [lane, content] = laneOf(action) ?? [];
+    if (lane !== undefined) this.options.recording.action(lane, this.options.letterOf(context), content);
+    return lane ?? '';
+  }
+
+  /** Actions of a chain that let something out: those that nobody performs are recorded at once. */
+  passed({ actions, context }: Passed): void {
+    for (const { action } of actions) if (!this.performs || action.type === 'add_header') this.asked(action, context);
+  }
+
+  perform(): OperatorFunction<Delivery<Passed>, Delivery<Context>> {
+    return performActions(this.executors()) as OperatorFunction<Delivery<Passed>, Delivery<Context>>;
+  }
+
+  /** The same for a whole worker: publishes are written to its log, where they are seen. */
+  performOnLog(produce: (records: readonly NewRecord[]) => Promise<unknown>): Performing {
+    const write = publisher(produce);
+    return performActions({
+      ...this.executors(),
+      publish: async (action, planned, context) => {
+        await this.mocked.perform(`publish ${action.params.topic}`);
+        await write(action, planned, context);
+      },
+    }) as Performing;
+  }
+
+  private executors(): PerformActionsOptions {
+    const call = (action: Action, _planned: unknown, context: Context): void | Promise<void> =>
+      this.mocked.perform(this.asked(action, context));
+    return { random: () => 1, ...this.options.performance, publish: call, webhook: call, log: call, metric: call, email: call };
+  }
+}
