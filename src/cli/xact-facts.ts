@@ -1,6 +1,6 @@
 import type { DomainFacts } from '../config/check-pipeline.js';
 import { STAGE_SCHEMAS, XACT_STAGES } from '../domains/xact/stages.js';
-import { consumedTopics, topicName, WORKERS, XACT, type XactWorker } from '../domains/xact/topics.js';
+import { consumedTopics, retryTopics, topicName, WORKERS, XACT, type XactWorker } from '../domains/xact/topics.js';
 import type { StageSpec } from '../plugin/assemble.js';
 
 /** The stages of XACT with the schemas that rules are checked against. */
@@ -14,6 +14,13 @@ export const XACT_FACTS: DomainFacts = {
     Object.entries(WORKERS).map(([name, { produces }]) => ({
       name,
       consumes: consumedTopics(name as XactWorker, retryDelaysMs),
-      produces: produces.map((logical) => topicName(logical)),
+      produces: [...produces.map((logical) => topicName(logical)), ...openTo(name, retryDelaysMs)],
     })),
 };
+
+/** What fails is retried by all but the worker that retries; where plugins run, their actions go to the outbox. */
+function openTo(worker: string, retryDelaysMs: readonly number[]): readonly string[] {
+  if (worker === 'xact-retry') return [];
+  const outbox = worker === 'xact-actions' ? [] : [topicName('xact.actions_outbox')];
+  return [...retryTopics(retryDelaysMs), ...outbox];
+}

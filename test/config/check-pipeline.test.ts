@@ -1,29 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { builtIns } from '../../plugins/index.js';
+import { XACT_FACTS } from '../../src/cli/xact-facts.js';
 import { checkPipeline, checkReport, type DomainFacts, type Environment } from '../../src/config/index.js';
 import { renderPretty } from '../../src/diagnostics/index.js';
-import { STAGE_SCHEMAS, XACT_STAGES } from '../../src/domains/xact/stages.js';
-import { consumedTopics, retryTopics, topicName, WORKERS, type WorkerTopics, type XactWorker } from '../../src/domains/xact/topics.js';
 import { folder, XACT } from './folder.js';
 
 const root = new URL('../..', import.meta.url).pathname;
 
-const xact: DomainFacts = {
-  name: 'xact',
-  stages: XACT_STAGES.map((name) => ({ name, message: STAGE_SCHEMAS[name] })),
-  workers: ({ retryDelaysMs }) =>
-    (Object.entries(WORKERS) as [XactWorker, WorkerTopics][]).map(([name, { produces }]) => ({
-      name,
-      consumes: consumedTopics(name, retryDelaysMs),
-      // Retries and the outbox are open to each worker.
-      produces: [
-        ...produces.map(topicName),
-        ...(name === 'xact-retry' ? [] : [...retryTopics(retryDelaysMs), topicName('xact.actions_outbox')]),
-      ],
-    })),
-};
-
-const check = (configPath: string, cwd: string, env: Environment = {}, facts = xact) =>
+const check = (configPath: string, cwd: string, env: Environment = {}, facts = XACT_FACTS) =>
   checkPipeline({ configPath, cwd, env, catalogue: builtIns, facts: [facts] });
 const checkPlugins = (text: string, env?: Environment) =>
   check('pipeline.yaml', folder({ 'pipeline.yaml': XACT, 'xact_plugins.yaml': text }), env);
@@ -95,7 +79,7 @@ xact_plugins.yaml:4:14 warning PS2104 esx_processor publishes to xact.downloads.
   });
 
   it('A14: a topic that is written and read by nobody is told', async () => {
-    const orphaned = { ...xact, workers: () => [{ name: 'w', consumes: ['a'], produces: ['a', 'b'] }] };
+    const orphaned = { ...XACT_FACTS, workers: () => [{ name: 'w', consumes: ['a'], produces: ['a', 'b'] }] };
     const checked = await check('pipeline.yaml', folder({ 'pipeline.yaml': '' }), {}, orphaned);
     expect(checked.diagnostics.map(({ code, message }) => `${code} ${message}`)).toEqual(['PS2103 w writes to b, which no worker reads']);
   });
