@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { builtIns } from '../../plugins/index.js';
 import { XACT_FACTS } from '../../src/cli/xact-facts.js';
-import { checkPipeline, checkReport, type DomainFacts, type Environment } from '../../src/config/index.js';
+import { checkPipeline, checkReport, type Environment } from '../../src/config/index.js';
 import { renderPretty } from '../../src/diagnostics/index.js';
 import { folder, XACT } from './folder.js';
 
