@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { closeSync, existsSync, fstatSync, open as openFile, statSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { type FileHandle, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { PenstockError } from '../diagnostics/index.js';
+import { sharedFileWork } from '../storage/file-work.js';
 import { diskFailure, errnoOf } from './disk-errors.js';
 
 /** What must be the same for the rest of a file to fit the part that is here. */
@@ -183,30 +183,20 @@ class Part implements PartFile {
   private async spill(): Promise<void> {
     if (this.handle !== undefined) return;
     const { directory, part, notes } = this.state;
-    this.handle = await openFresh(directory, part, notes, open);
+    this.handle = await openFresh(directory, part, notes);
     const { held } = this;
     this.held = [];
     if (held.length > 0) await writeAll(this.handle, Buffer.concat(held));
   }
 
-  /**
-   * Writes and names a small file. Only what has to wait for the disk's journal is handed to a thread: a new name. The bytes go to the system's
-   * memory, which takes less time here than the handing over.
-   */
   private async finishHeld(): Promise<string> {
-    const { directory, path, part, notes } = this.state;
-    const file = await openFresh(directory, part, notes, openPlain);
-    let written: { readonly ino: number; readonly size: number };
-    try {
-      writeFileSync(file, Buffer.concat(this.held));
-      this.held = [];
-      written = fstatSync(file);
-    } finally {
-      closeSync(file);
-    }
-    const named = statSync(part);
-    if (named.ino !== written.ino || named.size !== this.size) throw replaced();
-    await rename(part, path);
+    const { path, part, notes } = this.state;
+    // Memory of its own goes to another thread without being copied.
+    const bytes = Buffer.allocUnsafeSlow(this.size);
+    let at = 0;
+    for (const chunk of this.held) at += chunk.copy(bytes, at);
+    this.held = [];
+    if (!(await sharedFileWork().write({ bytes, target: path, temporary: part, stale: notes }))) throw replaced();
     return path;
   }
 }
@@ -257,21 +247,16 @@ async function openEarlier(part: string): Promise<FileHandle | undefined> {
   }
 }
 
-type Open<F> = (path: string, flags: string, mode: number) => Promise<F>;
-
-/** A file that is closed at once does without a handle that looks after it. */
-const openPlain: Open<number> = promisify(openFile);
-
-async function openFresh<F>(directory: string, part: string, notes: string, opened: Open<F>): Promise<F> {
+async function openFresh(directory: string, part: string, notes: string): Promise<FileHandle> {
   try {
-    return await opened(part, 'wx+', 0o600);
+    return await open(part, 'wx+', 0o600);
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') await mkdir(directory, { recursive: true, mode: 0o700 });
     else if (errnoOf(error) !== 'EEXIST') throw error;
   }
   await rm(notes, { force: true });
   await rm(part, { force: true });
-  return opened(part, 'wx+', 0o600);
+  return open(part, 'wx+', 0o600);
 }
 
 /** Runs file work; its errors become ours. */

@@ -6,6 +6,7 @@ export interface ThreadRequest<A> {
   readonly ask: A;
 }
 
+/** The thread's answer to one call; a thread may send several at once. */
 export interface ThreadReply {
   readonly id: number;
   readonly value?: unknown;
@@ -52,12 +53,14 @@ export function openThread<A>({ file, failed, ended }: ThreadOptions): Thread<A>
   const start = (): Worker => {
     const started = new Worker(file);
     started.unref();
-    started.on('message', ({ id, value, error }: ThreadReply) => {
-      const call = waiting.get(id);
-      waiting.delete(id);
+    started.on('message', (told: ThreadReply | readonly ThreadReply[]) => {
+      for (const { id, value, error } of 'id' in told ? [told] : told) {
+        const call = waiting.get(id);
+        waiting.delete(id);
+        if (error === undefined) call?.resolve(value);
+        else call?.reject(failed(error));
+      }
       if (waiting.size === 0) started.unref();
-      if (error === undefined) call?.resolve(value);
-      else call?.reject(failed(error));
     });
     started.on('error', fail);
     started.on('exit', (code) => {

@@ -1,14 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { link, readdir, readFile, rename, rmdir, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { PenstockError } from '../../diagnostics/index.js';
 import { errnoOf, makeDirectory, syncDirectory, writeDurable } from '../durable-file.js';
-import { openThread } from '../thread.js';
+import { openFileWork, sharedFileWork } from '../file-work.js';
+import type { Placed, Placing } from '../placing.js';
 import type { BlobStore } from './blob-store.js';
-import { type Placed, Placer, type Placing } from './placing.js';
-import type { PlacingFailure } from './placing-thread.js';
 
 export interface LocalBlobsOptions {
   /** Everything lies below; it is made when it is missing. */
@@ -18,11 +15,9 @@ export interface LocalBlobsOptions {
    * a folder below `directory`.
    */
   readonly workshop?: string;
-  /** Where files are put in place. Defaults to `thread` where the built file of the thread is there. */
+  /** Where files are put in place. Defaults to the thread that the process has for files, where its built file is there. */
   readonly run?: 'thread' | 'here';
 }
-
-const THREAD = new URL('./placing-thread.js', import.meta.url);
 
 /** The workshop below the store's own directory; no blob's path can begin so. */
 const WORKSHOP = '.tmp';
@@ -67,24 +62,8 @@ export async function openLocalBlobs({ directory, workshop = join(directory, WOR
     await makeDirectory(directory);
     await makeDirectory(workshop);
   });
-  return new LocalBlobs(directory, workshop, placing(run ?? (existsSync(fileURLToPath(THREAD)) ? 'thread' : 'here')));
-}
-
-/** Puts files in their places: in a thread where its built file is there, so that what blocks does not hold up the event loop. */
-function placing(run: 'thread' | 'here'): (placing: Placing) => Promise<Placed> {
-  if (run === 'here') {
-    const placer = new Placer();
-    return (request) => placer.place(request);
-  }
-  const thread = openThread<Placing>({
-    file: THREAD,
-    failed: (failure) => {
-      const { errno, message } = failure as PlacingFailure;
-      return Object.assign(new Error(message), { code: errno });
-    },
-    ended: (cause) => new PenstockError('PS4107', 'the thread that stores files has stopped', { category: 'transient', cause }),
-  });
-  return (request) => thread.ask(request);
+  const work = run === undefined ? sharedFileWork() : openFileWork(run);
+  return new LocalBlobs(directory, workshop, (placing) => work.place(placing));
 }
 
 class LocalBlobs implements BlobStore {

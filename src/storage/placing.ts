@@ -2,7 +2,7 @@ import { closeSync, constants, fstatSync, fsync, linkSync, mkdirSync, openSync, 
 import { copyFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
-import { errnoOf } from '../durable-file.js';
+import { errnoOf } from './durable-file.js';
 
 /** A file that is to lie under a name, whole and durable. */
 export interface Placing {
