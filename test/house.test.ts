@@ -28,6 +28,7 @@ const HOUSE: Readonly<Record<string, Room>> = {
   'src/transport': { rooms: ground, packages: ['rxjs'] },
   'src/transport/memory': { rooms: [...ground, 'src/transport'], packages: ['rxjs'] },
   'src/transport/embedded': { rooms: [...ground, 'src/transport', 'src/storage/kv'], packages: ['rxjs'] },
+  'src/transport/kafka': { rooms: [...ground, 'src/transport'], packages: ['rxjs', 'kafkajs'] },
   'src/http': { rooms: [...ground, 'src/plugin', 'src/config', 'src/observe', 'src/storage'], packages: ['got', 'ipaddr.js'] },
   'src/observe': { rooms: [...ground, 'src/plugin', 'src/transport'], packages: ['pino', 'prom-client', 'hono', '@hono/node-server'] },
   'src/runtime': {

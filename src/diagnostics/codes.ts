@@ -29,6 +29,8 @@ export const CODES = {
   PS3005: 'a table is not the one that is expected',
   PS3006: 'the log is damaged',
   PS3007: 'another process holds the log',
+  PS3007: 'the log refuses access',
+  PS3008: 'a topic is not there',
   PS3010: 'the HTTP server cannot listen',
   PS3011: 'the data directory cannot be used',
   PS4001: 'a plugin failed',

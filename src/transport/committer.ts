@@ -13,7 +13,7 @@ export interface CommitJob {
 }
 
 export interface CommitterOptions {
-  readonly store: LogStore;
+  readonly store: Pick<LogStore, 'write'>;
   readonly clock: SchedulerLike;
   readonly retryMs: number;
   /** The fault began or ended. */

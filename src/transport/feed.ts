@@ -3,7 +3,7 @@ import { PenstockError } from '../diagnostics/index.js';
 import type { CommitJob } from './committer.js';
 import { Ledger, type Progress } from './ledger.js';
 import type { Lease, WriteResult, WriteUnit } from './log-store.js';
-import { type Carry, type Prepared, prepareCarried } from './prepared.js';
+import { type Carry, type Prepared, prepareCarried, sizeOf } from './prepared.js';
 import type { Assignment, LogRecord, Mark } from './transport.js';
 
 /** What a feed tells the consumer it belongs to. */
@@ -27,6 +27,10 @@ export interface FeedOptions {
   readonly capacity: number;
   /** How long a released record waits before it is handed out again, in milliseconds. */
   readonly releaseMs: number;
+  /** The most bytes of what is remembered beyond the offset. */
+  readonly progressBytes: number;
+  /** Records that are given back are kept until they are handed out again. */
+  readonly keepReleased: boolean;
   readonly owner: FeedOwner;
 }
 
@@ -35,6 +39,8 @@ export interface Released {
   readonly offset: number;
   readonly seq: number;
   readonly dueAt: number;
+  /** Kept where the store cannot read it again. */
+  readonly record: LogRecord | undefined;
 }
 
 interface Settled {
@@ -46,6 +52,9 @@ interface Settled {
 }
 
 const MOST_AT_ONCE = 2048;
+
+/** About what one more range costs in the remembered progress, in bytes. */
+const RANGE_BYTES = 6;
 
 /** One assigned partition while this member holds it: what is out, what was given back, what is settled and on its way into the log. */
 export class Feed implements CommitJob {
@@ -63,6 +72,8 @@ export class Feed implements CommitJob {
   private readonly claims = new Set<OpenClaim>();
   private readonly settled: Settled[] = [];
   private readonly writing: Settled[] = [];
+  private beyondBytes = 0;
+  private keptBytes = 0;
   private queued = false;
   private over = false;
   private readonly abort = new AbortController();
@@ -83,9 +94,31 @@ export class Feed implements CommitJob {
     return this.over;
   }
 
+  /** The share of the room for progress beyond the offset that is used, from 0 to 1. */
+  get progressFill(): number {
+    return this.beyondBytes / this.options.progressBytes;
+  }
+
+  /**
+   * Whether another record may be taken: the ledger has a place, what was given back and is kept here is not too much, and what may have to be
+   * remembered beyond the offset will fit. Every record that is out may end as a range of its own, so fewer may be out the fuller it is.
+   */
+  hasRoom(keptBytes: number): boolean {
+    if (this.ledger.full || this.keptBytes > keptBytes) return false;
+    const { progressBytes } = this.options;
+    if (this.beyondBytes * 4 < progressBytes) return true;
+    return this.ledger.inFlight * RANGE_BYTES < progressBytes - this.beyondBytes;
+  }
+
+  /** A record that was given back is taken up again. */
+  resume(released: Released): void {
+    this.released.splice(this.released.indexOf(released), 1);
+    if (released.record !== undefined) this.keptBytes -= sizeOf(released.record);
+  }
+
   /** A claim for a record that the ledger has opened; `attach` its delivery before anybody sees it. */
   claim(record: LogRecord, seq: number, bytes: number): OpenClaim {
-    const claim = new OpenClaim(this, record.offset, seq, bytes);
+    const claim = new OpenClaim(this, record, seq, bytes);
     this.claims.add(claim);
     return claim;
   }
@@ -136,7 +169,9 @@ export class Feed implements CommitJob {
     }
     const records = this.writing.flatMap(({ carry }) => carry.records);
     const marks: Mark[] = this.writing.flatMap(({ carry }) => carry.marks);
-    return { lease: this.lease, progress: this.ledger.progress(), records, marks };
+    const progress = this.ledger.progress(this.options.progressBytes);
+    this.beyondBytes = progress.beyond.length;
+    return { lease: this.lease, progress, records, marks };
   }
 
   done(result: WriteResult): void {
@@ -157,7 +192,9 @@ export class Feed implements CommitJob {
 
   private giveBack(claim: OpenClaim, confirm: (outcome: Outcome) => void): void {
     if (!this.over) {
-      this.released.push({ offset: claim.offset, seq: claim.seq, dueAt: this.options.owner.now() + this.options.releaseMs });
+      const record = this.options.keepReleased ? claim.record : undefined;
+      if (record !== undefined) this.keptBytes += sizeOf(record);
+      this.released.push({ offset: claim.record.offset, seq: claim.seq, dueAt: this.options.owner.now() + this.options.releaseMs, record });
     }
     this.tell(confirm, 'released', claim.seq);
     this.options.owner.ended(this, claim.bytes);
@@ -185,7 +222,7 @@ export class OpenClaim implements ClaimOwner {
 
   constructor(
     private readonly feed: Feed,
-    readonly offset: number,
+    readonly record: LogRecord,
     readonly seq: number,
     readonly bytes: number,
   ) {}

@@ -1,19 +1,19 @@
 import { Observable, type SchedulerLike, type Subscriber } from 'rxjs';
 import { type Delivery, openDelivery } from '../../operators/index.js';
-import { PenstockError } from '../diagnostics/index.js';
+import { type Code, PenstockError } from '../diagnostics/index.js';
 import { Alarm } from './alarm.js';
 import { nameOf } from './balance.js';
 import type { Committer } from './committer.js';
 import { Credits } from './credits.js';
 import { Feed, type FeedOwner } from './feed.js';
-import type { BeatAnswer, LogStore, PartitionName } from './log-store.js';
+import type { BeatAnswer, GroupStore, PartitionName } from './log-store.js';
 import { Membership } from './membership.js';
 import { originOf } from './origin.js';
 import { type Prepared, sizeOf } from './prepared.js';
 import type { ConsumeOptions, Consumer, ConsumerState, LogRecord } from './transport.js';
 
 export interface GroupConsumerOptions {
-  readonly store: LogStore;
+  readonly store: GroupStore;
   readonly committer: Committer;
   readonly clock: SchedulerLike;
   readonly consume: ConsumeOptions;
@@ -22,6 +22,10 @@ export interface GroupConsumerOptions {
   readonly releaseMs: number;
   /** How long a partition that goes to another member may finish what is out, in milliseconds. */
   readonly handoverMs: number;
+  /** The most bytes in which the store can keep what has left beyond the offset. Defaults to any number. */
+  readonly progressBytes?: number;
+  /** A record that is given back is kept here, because the store cannot read it again. Defaults to false. */
+  readonly keepReleased?: boolean;
   /** The consumer has ended and left its group. */
   onEnd(consumer: GroupConsumer): void;
   onWarning(error: Error): void;
@@ -33,6 +37,9 @@ const MOST_IN_A_ROW = 32;
 
 /** How long a wait for a quarter of the credits lasts at most, in milliseconds. */
 const CREDIT_PAUSE_MS = 20;
+
+/** What faults of the log are called. */
+const FAULTS: Readonly<Partial<Record<Code, string>>> = { PS3002: 'disk_full', PS3007: 'access_refused', PS3008: 'topic_missing' };
 
 const NOWHERE = { offset: 0, beyond: new Uint8Array(0) };
 
@@ -105,7 +112,7 @@ export class GroupConsumer implements Consumer, FeedOwner {
     for (const feed of this.order) {
       const { topic, partition } = feed.lease;
       lag += Math.max(0, store.end(topic, partition) - feed.ledger.next) + feed.released.length;
-      if (feed.pausedUntil > now || this.credits.exhausted || feed.ledger.full) paused += 1;
+      if (feed.pausedUntil > now || this.credits.exhausted || !feed.hasRoom(this.options.consume.credits.bytes)) paused += 1;
     }
     const { fault } = committer;
     return {
@@ -114,7 +121,7 @@ export class GroupConsumer implements Consumer, FeedOwner {
       assigned: this.order.map(({ assignment }) => assignment),
       paused,
       lag,
-      fault: fault === undefined ? undefined : fault.code === 'PS3002' ? 'disk_full' : 'log_unreachable',
+      fault: fault === undefined ? undefined : (FAULTS[fault.code] ?? 'log_unreachable'),
     };
   }
 
@@ -214,10 +221,10 @@ export class GroupConsumer implements Consumer, FeedOwner {
       if (feed !== undefined && feed.lease.epoch === epoch) continue;
       if (feed !== undefined) this.lose(feed, 'it was assigned anew');
       const lease = { group, member: this.options.member, topic, partition, epoch };
-      const { releaseMs } = this.options;
+      const { releaseMs, progressBytes = Infinity, keepReleased = false } = this.options;
       const start = progress ?? (from === 'latest' ? { ...NOWHERE, offset: this.options.store.end(topic, partition) } : NOWHERE);
       const capacity = Math.max(64, Math.min(credits.count, 65_536) * 4);
-      this.feeds.set(name, new Feed({ lease, start, capacity, releaseMs, owner: this }));
+      this.feeds.set(name, new Feed({ lease, start, capacity, releaseMs, progressBytes, keepReleased, owner: this }));
     }
     for (const [name, feed] of this.feeds) if (!held.has(name)) this.lose(feed, 'another member has it');
     const leaving = new Set(surplus.map(nameOf));
@@ -271,6 +278,7 @@ export class GroupConsumer implements Consumer, FeedOwner {
 
   private handOutFrom(feed: Feed, most: number): { readonly handed: number; readonly blocked: boolean } {
     const now = this.now();
+    const { credits } = this.options.consume;
     let handed = 0;
     if (feed.leavesAt !== Infinity) {
       if (feed.busy === 0 || feed.leavesAt <= now) void this.membership.beat();
@@ -280,17 +288,17 @@ export class GroupConsumer implements Consumer, FeedOwner {
     while (handed < most && !feed.isOver && this.phase === 'running' && feed.pausedUntil <= now) {
       const again = feed.released[0];
       if (again !== undefined && again.dueAt <= now) {
-        const record = this.read(feed, again.offset)[0];
+        const record = again.record ?? this.read(feed, again.offset)[0];
         if (this.phase !== 'running') break;
         if (record?.offset !== again.offset) feed.ledger.settle(again.seq);
         else if (this.credits.take(sizeOf(record))) {
           this.emit(feed, record, again.seq);
           handed += 1;
         } else return { handed, blocked: true };
-        feed.released.splice(feed.released.indexOf(again), 1);
+        feed.resume(again);
         continue;
       }
-      if (feed.ledger.full || !this.fill(feed)) break;
+      if (!feed.hasRoom(credits.bytes) || !this.fill(feed)) break;
       const record = feed.buffer[feed.bufferAt]!;
       if (!feed.ledger.hasLeft(record.offset) && !this.credits.take(sizeOf(record))) return { handed, blocked: true };
       feed.bufferAt += 1;

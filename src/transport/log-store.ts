@@ -81,3 +81,6 @@ export interface LogStore {
   onChange(listener: (change: Change) => void): () => void;
   close(): Promise<void>;
 }
+
+/** What one member of a group needs of it. */
+export type GroupStore = Pick<LogStore, 'leaseMs' | 'end' | 'read' | 'refusal' | 'beat' | 'shapeOf' | 'leave' | 'onChange' | 'write'>;

@@ -1,9 +1,9 @@
 import type { SchedulerLike, Subscription } from 'rxjs';
 import { PenstockError } from '../diagnostics/index.js';
-import type { BeatAnswer, LogStore, PartitionName } from './log-store.js';
+import type { BeatAnswer, GroupStore, PartitionName } from './log-store.js';
 
 export interface MembershipOptions {
-  readonly store: LogStore;
+  readonly store: GroupStore;
   readonly clock: SchedulerLike;
   readonly group: string;
   readonly topics: readonly string[];

@@ -1,0 +1,68 @@
+import { type Category, type Code, PenstockError } from '../../diagnostics/index.js';
+
+/** What the client's errors have in common; nothing of it is promised. */
+interface ClientError {
+  readonly name?: string;
+  readonly message?: string;
+  /** The protocol's own name of an error. */
+  readonly type?: string;
+  readonly code?: string | number;
+  readonly cause?: unknown;
+  readonly originalError?: unknown;
+}
+
+const REFUSED = /_AUTHORIZATION_FAILED$|^SASL_AUTHENTICATION_FAILED$|^ILLEGAL_SASL_STATE$|^UNSUPPORTED_SASL_MECHANISM$|^SECURITY_DISABLED$/;
+const TLS_CODES =
+  /^(?:DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_VERIFY_LEAF_SIGNATURE|UNABLE_TO_GET_ISSUER_CERT(?:_LOCALLY)?|CERT_\w+|ERR_TLS_\w+|EPROTO|ERR_SSL_\w+)$/;
+const TLS_WORDS = /certificate|self.signed|altnames|SSL routines|wrong version number/i;
+const TOO_LARGE = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'INVALID_RECORD', 'INVALID_TIMESTAMP']);
+
+/** The protocol's name for what went wrong, wherever the client has hidden it. */
+export function protocolType(error: unknown): string | undefined {
+  for (const each of chain(error)) if (typeof each.type === 'string') return each.type;
+  return undefined;
+}
+
+function* chain(error: unknown): Generator<ClientError> {
+  let each = error as ClientError | undefined;
+  for (let depth = 0; depth < 6 && typeof each === 'object' && each !== null; depth += 1) {
+    yield each;
+    each = (each.cause ?? each.originalError) as ClientError | undefined;
+  }
+}
+
+/** A failure of the client as one of ours: what it means, and what was being done. */
+export function toPenstock(error: unknown, doing: string): PenstockError {
+  if (error instanceof PenstockError) return error;
+  const { code, category, help } = verdictOf(error);
+  const message = error instanceof Error ? error.message : String(error);
+  return new PenstockError(code, `${doing}: ${message}`, { category, cause: error, ...(help === undefined ? {} : { help }) });
+}
+
+interface Verdict {
+  readonly code: Code;
+  readonly category: Category;
+  readonly help?: string;
+}
+
+function verdictOf(error: unknown): Verdict {
+  const type = protocolType(error);
+  for (const each of chain(error)) {
+    if (each.name === 'KafkaJSSASLAuthenticationError' || each.name === 'KafkaJSUnsupportedMagicByteInMessageSet') {
+      return { code: 'PS3007', category: 'auth', help: 'check kafka.sasl: the mechanism, the user and the password' };
+    }
+    if (TLS_CODES.test(String(each.code)) || TLS_WORDS.test(each.message ?? '')) {
+      return {
+        code: 'PS3007',
+        category: 'auth',
+        help: 'check kafka.tls: whether the port speaks TLS, and which authority signed its certificate',
+      };
+    }
+  }
+  if (type !== undefined && REFUSED.test(type)) {
+    return { code: 'PS3007', category: 'auth', help: 'ask for the right in the access control lists of the brokers' };
+  }
+  if (type === 'UNKNOWN_TOPIC_OR_PARTITION' || type === 'INVALID_TOPIC_EXCEPTION') return { code: 'PS3008', category: 'transient' };
+  if (type !== undefined && TOO_LARGE.has(type)) return { code: 'PS4101', category: 'permanent' };
+  return { code: 'PS3001', category: 'transient' };
+}

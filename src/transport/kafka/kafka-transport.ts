@@ -1,0 +1,247 @@
+import { randomUUID } from 'node:crypto';
+import type { Kafka } from 'kafkajs';
+import { asyncScheduler } from 'rxjs';
+import { PenstockError } from '../../diagnostics/index.js';
+import { Committer } from '../committer.js';
+import { GroupConsumer } from '../group-consumer.js';
+import { partitionOf } from '../partitioner.js';
+import { prepare, type Prepared } from '../prepared.js';
+import { countIn } from '../ranges.js';
+import { nameOf } from '../balance.js';
+import type {
+  Capabilities,
+  ConsumeOptions,
+  Consumer,
+  LogRecord,
+  Marks,
+  NewRecord,
+  PartitionOffsets,
+  Position,
+  TopicSpec,
+  Transport,
+} from '../transport.js';
+import { createClient } from './client.js';
+import { compressionType } from './compression.js';
+import { MarkTopics } from './mark-topics.js';
+import { KafkaMember } from './member.js';
+import { BatchingProducer } from './producer.js';
+import { BEYOND_BYTES } from './progress-text.js';
+import { RawCluster } from './raw-cluster.js';
+import { type Placed, wireSize } from './record.js';
+import type { KafkaSettings } from './settings.js';
+import { TopicDirectory } from './topic-directory.js';
+
+const DEFAULT_MAX_BYTES = 1_048_588;
+/** What a batch adds to its only record. */
+const BATCH_FRAME = 80;
+
+/** The transport over Apache Kafka. */
+export class KafkaTransport implements Transport {
+  readonly name = 'kafka';
+  readonly capabilities: Capabilities = { atomicCommit: false, durable: true, shared: true };
+  private readonly kafka: Kafka;
+  private readonly raw: RawCluster;
+  private readonly directory: TopicDirectory;
+  private readonly producer: BatchingProducer;
+  private readonly markTopics: MarkTopics;
+  private readonly consumers = new Map<GroupConsumer, Committer>();
+  private readonly departures: (() => void)[] = [];
+  private readonly turns = new Map<string, number>();
+  private closing: Promise<void> | undefined;
+
+  constructor(private readonly settings: KafkaSettings) {
+    this.kafka = createClient(settings);
+    const client = () => this.kafka;
+    this.raw = new RawCluster(client, settings);
+    this.directory = new TopicDirectory(client, this.raw, settings);
+    this.producer = new BatchingProducer({
+      client,
+      settings,
+      compression: compressionType(settings.compression),
+      maxBytes: (topic) => this.directory.known(topic)?.maxBytes ?? DEFAULT_MAX_BYTES,
+      missing: async (topic) => {
+        this.directory.forget(topic);
+        await this.partitions(topic);
+      },
+    });
+    this.markTopics = new MarkTopics({ directory: this.directory, raw: this.raw, retentionMs: settings.markRetentionMs });
+  }
+
+  /** Asks the brokers who they are: credentials and certificates are checked, and connections are there when they are needed. */
+  async greet(): Promise<void> {
+    await this.directory.greet();
+  }
+
+  async ensureTopics(topics: readonly TopicSpec[]): Promise<void> {
+    for (const { name, partitions } of topics) {
+      if (!Number.isInteger(partitions) || partitions < 1 || partitions > 1024) {
+        throw new PenstockError('PS1105', `topic ${name} has 1 to 1024 partitions, got ${partitions}`, { category: 'permanent' });
+      }
+      prepare({ topic: name, key: null, value: null }, 0);
+    }
+    await this.directory.ensure(topics);
+    for (const { name } of topics) await this.directory.of(name);
+  }
+
+  topics(): Promise<readonly (TopicSpec & { readonly offsets: readonly PartitionOffsets[] })[]> {
+    return this.directory.all();
+  }
+
+  identity(topic: string): Promise<string> {
+    return this.directory.identity(topic);
+  }
+
+  async produce(records: readonly NewRecord[]): Promise<readonly Position[]> {
+    if (this.closing !== undefined) throw closed();
+    const now = Date.now();
+    const prepared = records.map((record) => prepare(record, now));
+    const placed = await this.place(prepared);
+    for (const record of placed) {
+      const refusal = this.refusal(record);
+      if (refusal !== undefined) throw refusal;
+    }
+    return this.producer.send(placed);
+  }
+
+  consume(consume: ConsumeOptions): Consumer {
+    if (this.closing !== undefined) throw closed();
+    const { settings } = this;
+    const clock = asyncScheduler;
+    const onWarning = (error: Error) => settings.onWarning(error);
+    const store = new KafkaMember({
+      client: () => this.kafka,
+      settings,
+      directory: this.directory,
+      producer: this.producer,
+      marks: this.markTopics,
+      group: consume.group,
+      topics: consume.topics,
+      from: consume.from ?? 'earliest',
+      creditBytes: consume.credits.bytes,
+      place: (records) => this.place(records),
+      refusal: (record) => this.refusal(record),
+    });
+    const poke: { by?: () => void } = {};
+    const committer = new Committer({ store, clock, retryMs: settings.retryMs, onFault: () => poke.by?.(), onWarning });
+    const consumer = new GroupConsumer({
+      store,
+      clock,
+      releaseMs: settings.releaseMs,
+      handoverMs: 0,
+      progressBytes: BEYOND_BYTES,
+      keepReleased: true,
+      consume,
+      committer,
+      member: randomUUID(),
+      onEnd: (ended) => {
+        this.consumers.delete(ended);
+        if (this.consumers.size === 0) for (const resolve of this.departures.splice(0)) resolve();
+      },
+      onWarning,
+    });
+    poke.by = () => consumer.poke();
+    this.consumers.set(consumer, committer);
+    return consumer;
+  }
+
+  async *read(topic: string, partition: number, from = 0): AsyncIterable<LogRecord> {
+    const bounds = (await this.directory.offsets(topic))[partition];
+    if (bounds === undefined) throw new PenstockError('PS3001', `topic ${topic} has no partition ${partition}`, { category: 'permanent' });
+    yield* this.raw.read(topic, partition, Math.max(from, bounds.start), bounds.end);
+  }
+
+  offsets(topic: string): Promise<readonly PartitionOffsets[]> {
+    return this.directory.offsets(topic);
+  }
+
+  async committed(group: string, topic: string): Promise<readonly { readonly partition: number; readonly offset: number }[]> {
+    const [bounds, progress] = await Promise.all([this.directory.offsets(topic), this.directory.progress(group, [topic])]);
+    return bounds.map(({ partition }) => ({ partition, offset: progress.get(nameOf({ topic, partition }))?.offset ?? -1 }));
+  }
+
+  async backlog(group: string, topics: readonly string[]): Promise<number> {
+    const progress = await this.directory.progress(group, topics);
+    let open = 0;
+    for (const topic of topics) {
+      for (const { partition, start, end } of await this.directory.offsets(topic)) {
+        const found = progress.get(nameOf({ topic, partition }));
+        if (found === undefined) open += end - start;
+        else open += Math.max(0, end - Math.max(found.offset, start) - countIn(found.beyond, found.offset));
+      }
+    }
+    return open;
+  }
+
+  marks(store: string, { capacity }: { readonly capacity: number }): Marks {
+    return this.markTopics.open(store, capacity);
+  }
+
+  enforceRetention(now: number): Promise<number> {
+    return this.directory.enforceRetention(now);
+  }
+
+  close(): Promise<void> {
+    this.closing ??= this.closeNow();
+    return this.closing;
+  }
+
+  private async closeNow(): Promise<void> {
+    const open = [...this.consumers];
+    if (open.length > 0) {
+      const gone = new Promise<void>((resolve) => this.departures.push(resolve));
+      for (const [consumer, committer] of open) {
+        committer.end();
+        consumer.stop('the log closes');
+      }
+      await gone;
+      for (const [, committer] of open) await committer.idle();
+    }
+    await this.producer.close();
+    await this.directory.close();
+    await this.raw.close();
+  }
+
+  /** Gives each record its partition. Rejects when a topic is not there and may not be made. */
+  private async place(records: readonly Prepared[]): Promise<readonly Placed[]> {
+    for (const topic of new Set(records.map((record) => record.topic))) await this.partitions(topic);
+    return records.map((record) => {
+      const { partitions } = this.directory.known(record.topic)!;
+      return { ...record, partition: record.partition ?? this.choose(record.topic, record.key, partitions) };
+    });
+  }
+
+  private choose(topic: string, key: Buffer | null, partitions: number): number {
+    if (key !== null) return partitionOf(key, partitions);
+    const turn = this.turns.get(topic) ?? 0;
+    this.turns.set(topic, (turn + 1) % partitions);
+    return turn % partitions;
+  }
+
+  private async partitions(topic: string): Promise<void> {
+    if ((await this.directory.of(topic)) !== undefined) return;
+    if (!this.settings.createTopics) {
+      throw new PenstockError('PS3008', `there is no topic ${topic}, and none is made here`, { category: 'permanent' });
+    }
+    await this.directory.ensure([{ name: topic, partitions: -1 }]);
+    await this.directory.of(topic);
+  }
+
+  private refusal(record: Prepared): Error | undefined {
+    const { topic, partition } = record;
+    const known = this.directory.known(topic);
+    if (partition !== undefined && known !== undefined && partition >= known.partitions) {
+      return refused(`topic ${topic} has ${known.partitions} partitions, a record asks for ${partition}`);
+    }
+    const most = (known?.maxBytes ?? DEFAULT_MAX_BYTES) - BATCH_FRAME;
+    const size = wireSize(record);
+    return size > most ? refused(`topic ${topic} takes records of up to ${most} bytes, one has ${size}`) : undefined;
+  }
+}
+
+function refused(message: string): PenstockError {
+  return new PenstockError('PS4101', message, { category: 'permanent' });
+}
+
+function closed(): PenstockError {
+  return new PenstockError('PS3001', 'the log is closed', { category: 'transient' });
+}

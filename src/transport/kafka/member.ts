@@ -1,0 +1,397 @@
+import type { EachBatchPayload, Kafka } from 'kafkajs';
+import { PenstockError } from '../../diagnostics/index.js';
+import { nameOf } from '../balance.js';
+import type { Beat, BeatAnswer, Change, GroupStore, Lease, PartitionName, WriteResult, WriteUnit } from '../log-store.js';
+import type { Prepared } from '../prepared.js';
+import type { LogRecord } from '../transport.js';
+import { CommitPath, type CommitRequest } from './commit-path.js';
+import { commitText, type Held, hold, startOf } from './held-partition.js';
+import type { MarkTopics } from './mark-topics.js';
+import type { ReadAhead } from './partition-buffer.js';
+import type { BatchingProducer } from './producer.js';
+import { type Placed, recordOf } from './record.js';
+import { Session } from './session.js';
+import type { KafkaSettings } from './settings.js';
+import type { TopicDirectory } from './topic-directory.js';
+import { Watchdog } from './watchdog.js';
+
+export interface MemberOptions {
+  readonly client: () => Kafka;
+  readonly settings: KafkaSettings;
+  readonly directory: TopicDirectory;
+  readonly producer: BatchingProducer;
+  readonly marks: MarkTopics;
+  readonly group: string;
+  readonly topics: readonly string[];
+  readonly from: 'earliest' | 'latest';
+  /** The most bytes that may be in flight: no partition reads further ahead than its share of it. */
+  readonly creditBytes: number;
+  place(records: readonly Prepared[]): Promise<readonly Placed[]>;
+  refusal(record: Prepared): Error | undefined;
+}
+
+const LEAST_AHEAD_BYTES = 64 * 1024;
+const LOOK_FOR_TOPICS_MS = 1000;
+const FIRST_PAUSE_MS = 250;
+const MOST_PAUSE_MS = 5000;
+
+/**
+ * One member of a group on Kafka, as the group consumer above wants it: which partitions it holds, what was fetched of them, and a way to commit. The
+ * client fetches into buffers here and never waits for a delivery; a partition whose buffer is full is paused.
+ */
+export class KafkaMember implements GroupStore {
+  readonly leaseMs = undefined;
+  private readonly listeners = new Set<(change: Change) => void>();
+  private readonly held = new Map<string, Held>();
+  private session: Session | undefined;
+  private living: Promise<void> | undefined;
+  private closed = false;
+  private shape = 0;
+  private epochs = 0;
+  private joins = 0;
+  private joinedAt = 0;
+  private failures = 0;
+  private fault: PenstockError | undefined;
+  private via: EachBatchPayload['commitOffsetsIfNecessary'] | undefined;
+  private over: ((error: PenstockError) => void) | undefined;
+  private awake: (() => void) | undefined;
+  private readonly path: CommitPath;
+  private readonly watchdog: Watchdog;
+
+  constructor(private readonly options: MemberOptions) {
+    const { settings, directory, producer, marks, group } = options;
+    this.path = new CommitPath({
+      producer,
+      marks,
+      place: (records) => options.place(records),
+      isCurrent: (lease) => this.isCurrent(lease),
+      send: (request) => this.commit(request),
+      fault: () => this.fault,
+    });
+    this.watchdog = new Watchdog({
+      settings,
+      directory,
+      group,
+      held: () => [...this.held.values()],
+      beatAt: () => (this.joinedAt === 0 ? undefined : this.session?.beatAt),
+      truncated: (held) => this.drop(held),
+      restart: (error) => this.restart(error),
+    });
+  }
+
+  refusal(record: Prepared): Error | undefined {
+    return this.options.refusal(record);
+  }
+
+  end(topic: string, partition: number): number {
+    return this.held.get(nameOf({ topic, partition }))?.end ?? 0;
+  }
+
+  read(topic: string, partition: number, from: number): readonly LogRecord[] {
+    const held = this.held.get(nameOf({ topic, partition }));
+    if (held === undefined) return [];
+    let records: readonly LogRecord[] = [];
+    while (records.length === 0 && held.buffer.length > 0) records = held.buffer.take(from);
+    if (held.paused && held.buffer.hasRoom(this.readAhead())) {
+      held.paused = false;
+      held.movedAt = Date.now();
+      this.session?.resume(held);
+    }
+    return records;
+  }
+
+  /** The first beat begins to join; each says what is held now. Rejects while the group cannot be reached. */
+  beat(_beat: Beat): Promise<BeatAnswer> {
+    this.living ??= this.live();
+    if (this.fault !== undefined) return Promise.reject(this.fault);
+    const granted = [...this.held.values()].map(({ topic, partition, epoch, progress }) => ({ topic, partition, epoch, progress }));
+    return Promise.resolve({ granted, surplus: [] });
+  }
+
+  shapeOf(): string {
+    return String(this.shape);
+  }
+
+  onChange(listener: (change: Change) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  write(units: readonly WriteUnit[]): Promise<readonly WriteResult[]> {
+    return this.path.write(units);
+  }
+
+  async leave(): Promise<void> {
+    this.closed = true;
+    this.watchdog.stop();
+    this.held.clear();
+    this.path.changed();
+    this.over?.(closing());
+    this.awake?.();
+    await this.living;
+  }
+
+  private isCurrent({ topic, partition, epoch }: Lease): boolean {
+    return this.held.get(nameOf({ topic, partition }))?.epoch === epoch;
+  }
+
+  /** Lives after lives, until the member leaves: a session that ends is followed by another, with a pause that grows. */
+  private async live(): Promise<void> {
+    while (!this.closed) {
+      const topics = await this.topicsThere();
+      if (this.closed) break;
+      if (topics === undefined || topics.length === 0) {
+        await this.pause(topics === undefined ? this.backoff() : LOOK_FOR_TOPICS_MS);
+        continue;
+      }
+      const reason = await this.liveOnce(topics);
+      if (this.closed) break;
+      if (reason.code === 'PS3008') continue;
+      await this.pause(this.backoff());
+    }
+  }
+
+  private async liveOnce(topics: readonly string[]): Promise<PenstockError> {
+    const { client, settings, group } = this.options;
+    const listener = {
+      joined: (partitions: readonly PartitionName[], continuous: boolean) => this.joined(partitions, continuous),
+      rebalancing: () => undefined,
+      batch: (payload: EachBatchPayload) => this.take(payload),
+      ended: (error: PenstockError) => this.over?.(error),
+      owned: () => ({ owned: [...this.held.values()].map(({ topic, partition }) => ({ topic, partition })), since: this.joinedAt }),
+    };
+    const ended = new Promise<PenstockError>((resolve) => {
+      this.over = resolve;
+    });
+    const session = new Session({ client, settings, group, topics, listener });
+    this.session = session;
+    this.via = undefined;
+    session.start().catch((error: unknown) => listener.ended(error as PenstockError));
+    const looking = topics.length < this.options.topics.length ? this.lookForMore(topics) : undefined;
+    const reason = await ended;
+    clearInterval(looking);
+    this.over = undefined;
+    this.session = undefined;
+    this.joins += 1;
+    this.joinedAt = 0;
+    this.held.clear();
+    if (!this.closed && reason.code !== 'PS3008') {
+      this.fault = reason;
+      settings.onWarning(reason);
+    }
+    this.reshape();
+    await session.close();
+    return reason;
+  }
+
+  /** Undefined when the brokers cannot be asked. */
+  private async topicsThere(): Promise<readonly string[] | undefined> {
+    const { directory, topics } = this.options;
+    try {
+      const there = await directory.partitionsOf(topics);
+      if (there.size === 0) this.setFault(undefined);
+      return topics.filter((topic) => there.has(topic));
+    } catch (error) {
+      this.setFault(error as PenstockError);
+      return undefined;
+    }
+  }
+
+  private lookForMore(topics: readonly string[]): NodeJS.Timeout {
+    return setInterval(async () => {
+      const there = await this.topicsThere();
+      if ((there?.length ?? 0) > topics.length) this.over?.(new PenstockError('PS3008', 'a topic has appeared', { category: 'transient' }));
+    }, LOOK_FOR_TOPICS_MS);
+  }
+
+  private joined(partitions: readonly PartitionName[], continuous: boolean): void {
+    this.joins += 1;
+    this.joinedAt = Date.now();
+    const names = new Set(partitions.map(nameOf));
+    for (const [name, held] of this.held) {
+      if (continuous && names.has(name)) this.session?.seek(held, held.buffer.next);
+      else {
+        this.held.delete(name);
+        this.session?.resume(held);
+      }
+    }
+    // Nothing of a new partition is taken before it is known where to begin.
+    for (const partition of partitions) if (!this.held.has(nameOf(partition))) this.session?.pause(partition);
+    this.path.hold();
+    this.reshape();
+    void this.settle(this.joins, partitions);
+  }
+
+  /** Looks up where the group stands, and begins there; tries again until it is known or the assignment is over. */
+  private async settle(join: number, partitions: readonly PartitionName[]): Promise<void> {
+    for (let attempt = 1; this.joins === join && !this.closed; attempt += 1) {
+      try {
+        const { directory, marks, group } = this.options;
+        const topics = [...new Set(partitions.map(({ topic }) => topic))];
+        const committed = await directory.progress(group, topics);
+        const bounds = new Map((await Promise.all(topics.map((topic) => directory.offsets(topic)))).map((each, at) => [topics[at]!, each]));
+        await marks.restore(
+          partitions.filter((partition) => !this.held.has(nameOf(partition))),
+          Date.now(),
+        );
+        if (this.joins !== join || this.closed) return;
+        for (const partition of partitions) {
+          const found = bounds.get(partition.topic)?.[partition.partition];
+          if (found !== undefined) this.begin(partition, committed.get(nameOf(partition)), found);
+        }
+        this.failures = 0;
+        this.setFault(undefined);
+        this.watchdog.start();
+        this.path.changed();
+        this.reshape();
+        return;
+      } catch (error) {
+        this.setFault(error as PenstockError);
+        await this.pause(Math.min(MOST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(attempt, 5)));
+      }
+    }
+  }
+
+  private begin(partition: PartitionName, committed: Parameters<typeof startOf>[0], bounds: Parameters<typeof startOf>[1]): void {
+    const name = nameOf(partition);
+    const before = this.held.get(name);
+    if (before !== undefined) {
+      before.end = bounds.end;
+      // Nobody else has had it meanwhile: what is out goes on.
+      if (committed === undefined || before.commits.has(commitText(committed))) return;
+    }
+    let progress = startOf(committed, bounds, this.options.from);
+    if (progress === undefined) {
+      const { topic, partition: number } = partition;
+      const { onWarning } = this.options.settings;
+      const text = `${topic}/${number} ends at ${bounds.end}, group ${this.options.group} has come to ${committed!.offset}`;
+      onWarning(
+        new PenstockError('PS3004', `${text}: the topic was made anew or cut; it is read from its start`, { category: 'permanent' }),
+      );
+      progress = { offset: bounds.start, beyond: new Uint8Array(0) };
+    }
+    this.epochs += 1;
+    const held = hold(partition, this.epochs, progress, bounds, Date.now());
+    this.held.set(name, held);
+    this.session?.seek(held, progress.offset);
+    this.session?.resume(held);
+  }
+
+  /** Forgets a partition whose log was cut, and begins it anew. */
+  private drop(held: Held): void {
+    this.held.delete(nameOf(held));
+    this.session?.pause(held);
+    this.joins += 1;
+    this.path.hold();
+    this.reshape();
+    void this.settle(this.joins, [...this.held.values(), held]);
+  }
+
+  private restart(error: PenstockError): void {
+    this.over?.(error);
+  }
+
+  private take({ batch, resolveOffset, commitOffsetsIfNecessary }: EachBatchPayload): void {
+    const { topic, partition } = batch;
+    this.via = commitOffsetsIfNecessary;
+    const held = this.held.get(nameOf({ topic, partition }));
+    if (held === undefined || held.straying) return;
+    const fetchedFrom = Number((batch as unknown as { readonly fetchedOffset: string }).fetchedOffset);
+    if (fetchedFrom > held.buffer.next) {
+      // It belongs to another position than ours: what lies between would be lost.
+      void this.find(held);
+      return;
+    }
+    const last = Number(batch.lastOffset());
+    held.buffer.put(
+      batch.messages.map((message) => recordOf(topic, partition, message)),
+      last + 1,
+    );
+    held.end = Math.max(Number(batch.highWatermark), last + 1);
+    held.movedAt = Date.now();
+    try {
+      resolveOffset(String(last));
+    } catch {
+      // The assignment has just changed under the client; the position is set by a seek.
+      this.session?.seek(held, held.buffer.next);
+    }
+    if (held.buffer.isOver(this.readAhead())) {
+      held.paused = true;
+      this.session?.pause(held);
+    }
+    this.tell('records');
+  }
+
+  /** The client went elsewhere: after what retention has removed, or by its own mistake. */
+  private async find(held: Held): Promise<void> {
+    held.straying = true;
+    this.session?.pause(held);
+    try {
+      const { start, end } = (await this.options.directory.offsets(held.topic))[held.partition]!;
+      if (this.held.get(nameOf(held)) !== held) return;
+      held.end = end;
+      held.buffer.next = Math.max(held.buffer.next, start);
+      this.session?.seek(held, held.buffer.next);
+      held.straying = false;
+      if (!held.paused) this.session?.resume(held);
+    } catch (error) {
+      this.restart(error as PenstockError);
+    }
+  }
+
+  /** Sends a commit under the generation of the assignment that it was checked against; nothing may come between the check and the call. */
+  private commit(request: CommitRequest): Promise<void> {
+    if (this.via === undefined) return Promise.reject(this.fault ?? notJoined(this.options.group));
+    for (const { topic, partitions } of request.topics) {
+      for (const { partition, text } of partitions) this.held.get(nameOf({ topic, partition }))?.commits.add(text);
+    }
+    return this.via(request);
+  }
+
+  private readAhead(): ReadAhead {
+    const { settings, creditBytes } = this.options;
+    const share = Math.max(LEAST_AHEAD_BYTES, creditBytes / Math.max(1, this.held.size));
+    return { records: settings.readAhead.records, bytes: Math.min(settings.readAhead.bytes, share) };
+  }
+
+  private setFault(fault: PenstockError | undefined): void {
+    const before = this.fault;
+    this.fault = fault;
+    if (fault === undefined || before?.message === fault.message) return;
+    this.options.settings.onWarning(fault);
+    this.reshape();
+  }
+
+  private reshape(): void {
+    this.shape += 1;
+    this.tell('groups');
+  }
+
+  private tell(change: Change): void {
+    for (const listener of this.listeners) listener(change);
+  }
+
+  private backoff(): number {
+    this.failures += 1;
+    return Math.min(MOST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(this.failures - 1, 5)) * (0.75 + Math.random() / 2);
+  }
+
+  private pause(ms: number): Promise<void> {
+    if (this.closed) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.awake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}
+
+function closing(): PenstockError {
+  return new PenstockError('PS3001', 'the consumer leaves its group', { category: 'transient' });
+}
+
+function notJoined(group: string): PenstockError {
+  return new PenstockError('PS3001', `group ${group} is not joined`, { category: 'transient' });
+}

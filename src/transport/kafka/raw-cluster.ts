@@ -1,0 +1,152 @@
+import { type Broker, type Cluster, type Kafka, type KafkaMessage, PartitionAssigners } from 'kafkajs';
+import { PenstockError } from '../../diagnostics/index.js';
+import type { LogRecord, PartitionOffsets } from '../transport.js';
+import { recordOf } from './record.js';
+import { toPenstock } from './failure.js';
+import type { KafkaSettings } from './settings.js';
+import { topicIdIn, topicIdRequest } from './topic-id.js';
+
+/** What the client's own types leave out. */
+interface WireBroker extends Broker {
+  readonly versions: Readonly<Record<number, { readonly maxVersion: number }>> | null;
+  readonly connectionPool: { send(exchange: unknown): Promise<unknown> };
+}
+
+interface FetchedPartition {
+  readonly partition: number;
+  readonly highWatermark: string;
+  readonly lastStableOffset?: string;
+  readonly messages: readonly (KafkaMessage & { readonly isControlRecord?: boolean })[];
+}
+
+const READ_BYTES = 1024 * 1024;
+const METADATA = 3;
+const TOPIC_IDS_SINCE = 10;
+
+/**
+ * Reads without a group and asks what the client has no call for. It stands on the view of the cluster that the client hands to partition assigners;
+ * the consumer that this takes never joins a group.
+ */
+export class RawCluster {
+  private cluster: Cluster | undefined;
+  private opening: Promise<Cluster> | undefined;
+
+  constructor(
+    private readonly client: () => Kafka,
+    private readonly settings: KafkaSettings,
+  ) {}
+
+  /** Records from an offset on, until `end`; from the first that is still there when that one is gone. */
+  async *read(topic: string, partition: number, from: number, end: number): AsyncGenerator<LogRecord> {
+    let next = from;
+    while (next < end) {
+      const { messages, after } = await this.fetch(topic, partition, next);
+      for (const message of messages) {
+        const offset = Number(message.offset);
+        if (offset >= end) return;
+        if (offset >= next && message.isControlRecord !== true) yield recordOf(topic, partition, message);
+      }
+      if (after <= next) return;
+      next = after;
+    }
+  }
+
+  /** First and next offsets of every partition. */
+  async offsets(topic: string, partitions: number): Promise<readonly PartitionOffsets[]> {
+    const cluster = await this.open();
+    await cluster.addMultipleTargetTopics([topic]);
+    if (cluster.findTopicPartitionMetadata(topic).length < partitions) await cluster.refreshMetadata();
+    const asked = Array.from({ length: partitions }, (_, partition) => ({ partition }));
+    const ends = await this.ask(cluster, topic, asked, false);
+    const starts = await this.ask(cluster, topic, asked, true);
+    return asked.map(({ partition }) => ({ partition, start: starts.get(partition)!, end: ends.get(partition)! }));
+  }
+
+  /** The identity that the brokers gave the topic when it was made; undefined where they have none. */
+  async topicId(topic: string): Promise<string | undefined> {
+    const cluster = await this.open();
+    await cluster.addMultipleTargetTopics([topic]);
+    const broker = (await cluster.findControllerBroker()) as WireBroker;
+    if (!broker.isConnected()) await broker.connect();
+    if ((broker.versions?.[METADATA]?.maxVersion ?? 0) < TOPIC_IDS_SINCE) return undefined;
+    const answer = await broker.connectionPool.send(topicIdRequest(topic));
+    return topicIdIn(answer as Buffer);
+  }
+
+  async close(): Promise<void> {
+    const cluster = this.cluster;
+    this.cluster = undefined;
+    this.opening = undefined;
+    await cluster?.disconnect();
+  }
+
+  private async ask(cluster: Cluster, topic: string, partitions: { partition: number }[], fromBeginning: boolean) {
+    try {
+      const [answer] = await cluster.fetchTopicsOffset([{ topic, partitions, fromBeginning }]);
+      const offsets = new Map<number, number>(answer!.partitions.map(({ partition, offset }) => [partition, Number(offset)]));
+      for (const { partition } of partitions) {
+        if (!offsets.has(partition)) throw new PenstockError('PS3001', `${topic}/${partition} has no leader`, { category: 'transient' });
+      }
+      return offsets;
+    } catch (error) {
+      // Leaders may have moved.
+      await this.close();
+      throw error;
+    }
+  }
+
+  private async fetch(topic: string, partition: number, offset: number) {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.fetchOnce(topic, partition, offset);
+      } catch (error) {
+        if (attempt === 8) throw toPenstock(error, `${topic}/${partition} cannot be read`);
+        // A leader has moved, or a broker has gone: what is known of them is old.
+        await this.close();
+        await new Promise((resolve) => setTimeout(resolve, Math.min(2000, 50 * 2 ** attempt)));
+      }
+    }
+  }
+
+  private async fetchOnce(topic: string, partition: number, offset: number) {
+    const cluster = await this.open();
+    await cluster.addMultipleTargetTopics([topic]);
+    const leader = Object.keys(cluster.findLeaderForPartitions(topic, [partition]))[0];
+    if (leader === undefined) throw new PenstockError('PS3001', `${topic}/${partition} has no leader`, { category: 'transient' });
+    const broker = await cluster.findBroker({ nodeId: leader });
+    const { responses } = (await broker.fetch({
+      maxWaitTime: 100,
+      minBytes: 1,
+      maxBytes: READ_BYTES,
+      isolationLevel: 1,
+      topics: [{ topic, partitions: [{ partition, fetchOffset: String(offset), maxBytes: READ_BYTES }] }],
+    })) as { readonly responses: readonly { readonly partitions: readonly FetchedPartition[] }[] };
+    const messages = responses[0]?.partitions[0]?.messages ?? [];
+    const last = messages.at(-1);
+    return { messages, after: last === undefined ? offset : Number(last.offset) + 1 };
+  }
+
+  private open(): Promise<Cluster> {
+    this.opening ??= this.openOnce().catch((error: unknown) => {
+      this.opening = undefined;
+      throw error;
+    });
+    return this.opening;
+  }
+
+  private async openOnce(): Promise<Cluster> {
+    const consumer = this.client().consumer({
+      groupId: 'penstock-reader',
+      allowAutoTopicCreation: false,
+      metadataMaxAge: this.settings.metadataMaxAgeMs,
+      partitionAssigners: [
+        (config) => {
+          this.cluster = config.cluster;
+          return PartitionAssigners.roundRobin(config);
+        },
+      ],
+    });
+    await consumer.connect();
+    return this.cluster!;
+  }
+}

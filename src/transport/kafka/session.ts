@@ -1,0 +1,153 @@
+import type { Cluster, Consumer, EachBatchPayload, Kafka } from 'kafkajs';
+import { PenstockError } from '../../diagnostics/index.js';
+import type { PartitionName } from '../log-store.js';
+import { stickyAssigner } from './assigner.js';
+import { RETRY } from './client.js';
+import { toPenstock } from './failure.js';
+import type { KafkaSettings } from './settings.js';
+import { within } from './within.js';
+import kafkajs from 'kafkajs';
+
+export interface SessionListener {
+  /** A new assignment; `continuous` when the place in the group was never lost. Called before anything of it is fetched. */
+  joined(partitions: readonly PartitionName[], continuous: boolean): void;
+  /** The group is being spread anew; commits reach it until the next assignment only if they are sent at once. */
+  rebalancing(): void;
+  batch(payload: EachBatchPayload): void;
+  /** It is over: nothing more will come of this session. */
+  ended(error: PenstockError): void;
+  owned(): { readonly owned: readonly PartitionName[]; readonly since: number };
+}
+
+export interface SessionOptions {
+  readonly client: () => Kafka;
+  readonly settings: KafkaSettings;
+  readonly group: string;
+  readonly topics: readonly string[];
+  readonly listener: SessionListener;
+}
+
+const LEAVE_MS = 5000;
+
+/** One life of the client's consumer: it joins, fetches and beats until it crashes or is closed; it is never started a second time. */
+export class Session {
+  private readonly consumer: Consumer;
+  private memberId: string | undefined;
+  private started: Promise<void> | undefined;
+  private over = false;
+  private lastBeat = Date.now();
+  private cluster: Cluster | undefined;
+
+  constructor(private readonly options: SessionOptions) {
+    const { client, settings, group, listener } = options;
+    this.consumer = client().consumer({
+      groupId: group,
+      partitionAssigners: [
+        stickyAssigner({
+          owned: () => listener.owned(),
+          cluster: (cluster) => {
+            this.cluster = cluster;
+          },
+        }),
+        kafkajs.PartitionAssigners.roundRobin,
+      ],
+      sessionTimeout: settings.sessionTimeoutMs,
+      rebalanceTimeout: settings.rebalanceTimeoutMs,
+      heartbeatInterval: settings.heartbeatMs,
+      metadataMaxAge: settings.metadataMaxAgeMs,
+      allowAutoTopicCreation: false,
+      maxWaitTimeInMs: settings.fetchWaitMs,
+      maxBytesPerPartition: settings.fetchBytes,
+      // It is for us to start again: with a new client, and with a pause.
+      retry: { ...RETRY, restartOnFailure: () => Promise.resolve(false) },
+    });
+    const { events } = this.consumer;
+    this.consumer.on(events.GROUP_JOIN, ({ payload: { memberId, memberAssignment } }) => this.joined(memberId, memberAssignment));
+    this.consumer.on(events.REBALANCING, () => {
+      if (!this.over) listener.rebalancing();
+    });
+    this.consumer.on(events.HEARTBEAT, () => {
+      this.lastBeat = Date.now();
+    });
+    this.consumer.on(events.CRASH, ({ payload: { error } }) => this.end(toPenstock(error, `the consumer of group ${group} has ended`)));
+  }
+
+  /** When the group last heard of this member, in milliseconds since 1970. */
+  get beatAt(): number {
+    return this.lastBeat;
+  }
+
+  /** Rejects when the group cannot be joined. */
+  start(): Promise<void> {
+    this.started ??= this.run();
+    return this.started;
+  }
+
+  /** From this offset on; of a partition that is assigned. */
+  seek({ topic, partition }: PartitionName, offset: number): void {
+    if (!this.over) this.consumer.seek({ topic, partition, offset: String(offset) });
+  }
+
+  pause({ topic, partition }: PartitionName): void {
+    if (!this.over) this.consumer.pause([{ topic, partitions: [partition] }]);
+  }
+
+  resume({ topic, partition }: PartitionName): void {
+    if (!this.over) this.consumer.resume([{ topic, partitions: [partition] }]);
+  }
+
+  /** Forgets who leads what: the next fetch asks. */
+  async refresh(): Promise<void> {
+    await this.cluster?.refreshMetadata();
+  }
+
+  /** Leaves the group, or gives up trying: another life may begin. */
+  async close(): Promise<void> {
+    this.over = true;
+    // The client hangs when it is stopped before it has joined.
+    if (this.started !== undefined)
+      await within(
+        this.started.catch(() => undefined),
+        LEAVE_MS,
+      );
+    try {
+      await within(this.consumer.disconnect(), LEAVE_MS);
+    } catch {
+      // The connections are gone; the group will notice by itself.
+    }
+  }
+
+  private async run(): Promise<void> {
+    const { group, topics, listener } = this.options;
+    try {
+      await this.consumer.connect();
+      await this.consumer.subscribe({ topics: [...topics], fromBeginning: true });
+      await this.consumer.run({
+        autoCommit: false,
+        eachBatchAutoResolve: false,
+        partitionsConsumedConcurrently: 64,
+        eachBatch: (payload) => {
+          if (!this.over) listener.batch(payload);
+          return Promise.resolve();
+        },
+      });
+    } catch (error) {
+      throw toPenstock(error, `group ${group} cannot be joined`);
+    }
+  }
+
+  private joined(memberId: string, assignment: Readonly<Record<string, readonly number[]>>): void {
+    if (this.over) return;
+    this.lastBeat = Date.now();
+    const continuous = this.memberId === memberId;
+    this.memberId = memberId;
+    const partitions = Object.entries(assignment).flatMap(([topic, numbers]) => numbers.map((partition) => ({ topic, partition })));
+    this.options.listener.joined(partitions, continuous);
+  }
+
+  private end(error: PenstockError): void {
+    if (this.over) return;
+    this.over = true;
+    this.options.listener.ended(error);
+  }
+}

@@ -1,0 +1,83 @@
+import { PenstockError } from '../../diagnostics/index.js';
+import { toPenstock } from './failure.js';
+import type { Held } from './held-partition.js';
+import type { KafkaSettings } from './settings.js';
+import type { TopicDirectory } from './topic-directory.js';
+
+export interface WatchdogOptions {
+  readonly settings: KafkaSettings;
+  readonly directory: TopicDirectory;
+  readonly group: string;
+  held(): readonly Held[];
+  /** When the group last heard of this member; undefined while it is not in it. */
+  beatAt(): number | undefined;
+  /** The log of the partition is shorter than what was read of it. */
+  truncated(held: Held): void;
+  /** The session must be made anew. */
+  restart(error: PenstockError): void;
+}
+
+/**
+ * Looks, from outside of the client, whether every partition moves: one that has records, room and no fetch for too long is named, and the session is
+ * made anew. A heartbeat that comes proves nothing of the partitions, so both are looked at.
+ */
+export class Watchdog {
+  private timer: NodeJS.Timeout | undefined;
+  private looking = false;
+
+  constructor(private readonly options: WatchdogOptions) {}
+
+  start(): void {
+    this.timer ??= setInterval(() => void this.look(), Math.min(5000, this.options.settings.stallMs / 3)).unref();
+  }
+
+  stop(): void {
+    clearInterval(this.timer);
+    this.timer = undefined;
+  }
+
+  private async look(): Promise<void> {
+    if (this.looking) return;
+    this.looking = true;
+    try {
+      await this.lookOnce();
+    } catch (error) {
+      // Nobody can be asked at the moment: consuming meets the same trouble, and says so.
+      void toPenstock(error, 'the ends of partitions cannot be asked for');
+    } finally {
+      this.looking = false;
+    }
+  }
+
+  private async lookOnce(): Promise<void> {
+    const { directory, settings, group } = this.options;
+    const beatAt = this.options.beatAt();
+    if (beatAt !== undefined && Date.now() - beatAt > settings.stallMs) {
+      this.options.restart(stalled(`group ${group} has not been told of this member`, Date.now() - beatAt));
+      return;
+    }
+    for (const topic of new Set(this.options.held().map((held) => held.topic))) {
+      const bounds = await directory.offsets(topic);
+      const now = Date.now();
+      for (const held of this.options.held()) {
+        const found = held.topic === topic ? bounds[held.partition] : undefined;
+        if (found === undefined) continue;
+        held.end = Math.max(found.end, held.buffer.next > found.end ? found.end : held.end);
+        if (found.end < held.buffer.next) {
+          this.options.truncated(held);
+          return;
+        }
+        if (found.end <= held.buffer.next || held.paused) held.movedAt = now;
+        else if (now - held.movedAt > settings.stallMs) {
+          const { partition, buffer } = held;
+          this.options.restart(stalled(`${topic}/${partition} has ${found.end - buffer.next} records and gives none`, now - held.movedAt));
+          return;
+        }
+      }
+    }
+  }
+}
+
+function stalled(what: string, ms: number): PenstockError {
+  return new PenstockError('PS3001', `${what} for ${Math.round(ms / 1000)} s: the consumer is made anew`, { category: 'transient' });
+}
