@@ -46,7 +46,7 @@ export function operatorOf(
     if (runtime.settings.made.deliveries === undefined) run.push(runtime);
     else {
       if (run.length > 0) links.push(runPlugins(run, options));
-      links.push(lawfully(runtime));
+      links.push(lawfully(runtime, options));
       run = [];
     }
   }

@@ -1,4 +1,4 @@
-import { of, from, map, Subject, VirtualTimeScheduler } from 'rxjs';
+import { from, ignoreElements, map, type Observable, of, Subject, throwError, VirtualTimeScheduler } from 'rxjs';
 import { describe, expect, it, vi } from 'vitest';
 import { type Delivery, deliveries, values } from 'penstock/operators';
 import {
@@ -232,5 +232,87 @@ describe('the guard', () => {
       )
       .subscribe((delivery) => taken.push(delivery));
     expect(taken[0]).toBe(given[0]);
+  });
+});
+
+describe('an operator over deliveries as a plugin', () => {
+  type Works = (source: Observable<Delivery<OpenContext<number>>>) => Observable<Delivery<OpenContext<number>>>;
+  const over = (works: Works, options: PluginOptions = {}) =>
+    defineOpenPlugin({ ...about, name: 'over', reads: messages<number>(), deliveries: () => works })(undefined, options);
+  const throwsAt = (...bad: readonly number[]): Works =>
+    map((delivery) => {
+      if (bad.includes(delivery.value.message)) throw new Error('ouch');
+      return delivery;
+    });
+  const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+  it('L10: whose stream breaks loses nothing: what was in its hands passes on, and it begins anew', async () => {
+    const { left, out, failures, counts } = run(chain(over(throwsAt(2))), [1, 2, 3]);
+    await turn();
+    expect(out).toEqual([1, 3, 2]);
+    expect(left).toEqual(['1 delivered', '3 delivered', '2 delivered']);
+    expect(failures).toEqual([]);
+    expect(counts['over']).toMatchObject({ pass: 2, fail: 1 });
+  });
+
+  it('follows its on_error', async () => {
+    const dead = run(chain(over(throwsAt(2), { onError: 'dlq' })), [1, 2, 3]);
+    await turn();
+    expect(dead.out).toEqual([1, 3]);
+    expect(dead.failures).toMatchObject([{ code: 'PS4001', category: 'permanent', message: 'plugin over failed: ouch' }]);
+    const stops: string[] = [];
+    const lines: string[] = [];
+    const told = { onStop: (plugin: string) => stops.push(plugin), log: ({ message }: { message: string }) => lines.push(message) };
+    const stopped = run(chainWith(told, over(throwsAt(2), { onError: 'stop' })), [1, 2, 3]);
+    await turn();
+    expect(stopped.left).toContain('2 released plugin over failed: ouch');
+    expect([stops, lines]).toEqual([['over'], ['ouch']]);
+  });
+
+  it('is passed over for a while when it breaks too often', async () => {
+    const clock = new VirtualTimeScheduler();
+    const source = new Subject<number>();
+    const out: number[] = [];
+    const plugin = over(throwsAt(1, 2, 3), { breaker: { failures: 3, window: 1_000, open: 5_000, probes: 1 } });
+    source
+      .pipe(deliveries(), numbered, chainWith({ clock }, plugin), values())
+      .subscribe(({ context }) => out.push((context as { message: number }).message));
+    for (const n of [1, 2, 3, 4]) source.next(n);
+    await turn();
+    clock.frame = 5_000;
+    source.next(5);
+    source.next(6);
+    await turn();
+    expect(out.toSorted()).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(countsOf(plugin)['over']).toMatchObject({ fail: 3, rejected: 1, pass: 2 });
+  });
+
+  it('that breaks before it has seen anything is begun once, not for ever', async () => {
+    let begun = 0;
+    const { out, counts } = run(
+      chain(
+        over(() => {
+          begun += 1;
+          return throwError(() => new Error('no'));
+        }),
+      ),
+      [1, 2],
+    );
+    await turn();
+    expect([begun, out]).toEqual([1, [1, 2]]);
+    expect(counts['over']).toMatchObject({ fail: 1, rejected: 2 });
+  });
+
+  it('releases what it kept when somebody leaves, or when it is done', async () => {
+    const left: string[] = [];
+    const source = new Subject<number>();
+    const kept = source
+      .pipe(deliveries({ onLeft: (n, outcome) => left.push(`${n} ${outcome}`) }), numbered, chain(over(ignoreElements() as never)))
+      .subscribe();
+    source.next(1);
+    kept.unsubscribe();
+    expect(left).toEqual(['1 released']);
+    expect(run(chain(over(ignoreElements() as never)), [1]).left).toEqual(['1 released unsubscribed']);
+    await turn();
   });
 });
