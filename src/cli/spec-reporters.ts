@@ -1,4 +1,13 @@
-import { type CaseResult, caseOf, placeOfResult, placeText, type Spec, tellCase, tellSpec } from '../testing/specs/index.js';
+import {
+  type CaseResult,
+  caseOf,
+  placeOfResult,
+  placeText,
+  type Spec,
+  tellCase,
+  tellSpec,
+  uniqueFindings,
+} from '../testing/specs/index.js';
 import type { Shell } from './shell.js';
 
 export type ReporterName = 'pretty' | 'json' | 'junit' | 'tap';
@@ -45,8 +54,14 @@ function pretty(shell: Shell): Reporter {
         shell.print([` ${no} ${spec.file}  cannot be played`, ...tellSpec(spec).map((line) => `   ${line}`), ''].join('\n'));
         return;
       }
-      const failed = results.filter(({ passed }) => !passed);
-      shell.print(` ${failed.length === 0 ? yes : no} ${spec.file}  ${count(results.length, 'case')}`);
+      const failed = results.filter(({ passed, diagnostics }) => !passed && diagnostics.length === 0);
+      const refused = results.filter(({ diagnostics }) => diagnostics.length > 0);
+      shell.print(` ${failed.length + refused.length === 0 ? yes : no} ${spec.file}  ${count(results.length, 'case')}`);
+      if (refused.length > 0) {
+        shell.print(`   ${no} ${count(refused.length, 'case')} cannot be played`);
+        const found = { ...spec, diagnostics: uniqueFindings(refused.flatMap(({ diagnostics }) => diagnostics)) };
+        shell.print([...tellSpec(found).map((line) => `     ${line}`), ''].join('\n'));
+      }
       for (const result of failed) {
         shell.print([`   ${no} ${result.case.name}`, ...tellCase(result).map((line) => `     ${line}`), ''].join('\n'));
       }

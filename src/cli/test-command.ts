@@ -1,9 +1,22 @@
-import { relative } from 'node:path';
+import { type FSWatcher, statSync, watch } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { basename, dirname, relative } from 'node:path';
 import { builtIns } from '../../plugins/index.js';
 import { didYouMean } from '../diagnostics/index.js';
-import { type CaseResult, Configurations, findSpecs, readSpec, runCase, type Spec } from '../testing/specs/index.js';
+import {
+  type CaseResult,
+  checkCase,
+  Configurations,
+  findSpecs,
+  readSpec,
+  runCase,
+  type Spec,
+  uniqueFindings,
+  updatedSpec,
+} from '../testing/specs/index.js';
 import { EXIT, UsageError } from './exit-codes.js';
 import type { Shell } from './shell.js';
+import { interruptible } from './signals.js';
 import { type Reporter, reporterFor, type ReporterName, type Totals } from './spec-reporters.js';
 
 export interface TestFlags {
@@ -18,9 +31,10 @@ const USUAL = 'marbles';
 
 /** Runs marble specs. */
 export async function testCommand(shell: Shell, files: readonly string[], flags: TestFlags): Promise<number> {
-  const paths = specFiles(files);
-  const reporter = reporterFor(flags.reporter ?? (shell.json ? 'json' : 'pretty'), shell);
-  const totals = await runOnce(paths, flags, reporter);
+  const reporter = (): Reporter => reporterFor(flags.reporter ?? (shell.json ? 'json' : 'pretty'), shell);
+  const once = () => new TestRun(shell, specFiles(files), flags, reporter()).run();
+  if (flags.watch === true) return await watching(shell, once);
+  const { totals } = await once();
   return totals.failed > 0 || totals.passed === 0 ? EXIT.findings : EXIT.fine;
 }
 
@@ -41,27 +55,122 @@ function specFiles(asked: readonly string[]): readonly string[] {
   throw new UsageError(`no spec lies in ${(asked.length === 0 ? [USUAL] : asked).join(', ')}`, 'specs are files called *.marbles.yaml');
 }
 
-async function runOnce(paths: readonly string[], { name }: TestFlags, reporter: Reporter): Promise<Totals> {
-  const startedAt = performance.now();
-  const configurations = new Configurations({ catalogue: builtIns });
-  const counts = { passed: 0, failed: 0, left: 0 };
-  reporter.begin?.(paths.length);
-  for (const path of paths) {
-    const spec: Spec = await readSpec(path);
-    const results: CaseResult[] = [];
-    const broken = spec.diagnostics.length > 0;
-    const chosen = broken ? [] : spec.cases.filter((one) => name === undefined || one.name.includes(name));
-    counts.left += spec.cases.length - chosen.length;
-    for (const one of chosen) {
-      const result = await runCase(one, { configurations });
-      results.push(result);
-      if (result.passed) counts.passed += 1;
-      else counts.failed += 1;
-    }
-    if (broken) counts.failed += 1;
-    if (broken || results.length > 0) reporter.file(spec, results);
+interface RunOutcome {
+  readonly totals: Totals;
+  /** Everything that was read. */
+  readonly files: ReadonlySet<string>;
+}
+
+const MOST_ROUNDS = 3;
+
+/** All specs played once. */
+class TestRun {
+  private readonly configurations = new Configurations({ catalogue: builtIns });
+  private readonly files = new Set<string>();
+  private readonly counts = { passed: 0, failed: 0, left: 0 };
+  private readonly notes: string[] = [];
+
+  constructor(
+    private readonly shell: Shell,
+    private readonly paths: readonly string[],
+    private readonly flags: TestFlags,
+    private readonly reporter: Reporter,
+  ) {}
+
+  async run(): Promise<RunOutcome> {
+    const startedAt = performance.now();
+    this.reporter.begin?.(this.paths.length);
+    for (const path of this.paths) await this.spec(path);
+    const totals = { ...this.counts, ms: performance.now() - startedAt };
+    this.reporter.end(totals);
+    for (const note of this.notes) this.shell.notice(note);
+    if (totals.passed + totals.failed === 0) this.shell.notice(`no case is called ${JSON.stringify(this.flags.name)}`);
+    return { totals, files: this.files };
   }
-  const totals = { ...counts, ms: performance.now() - startedAt };
-  reporter.end(totals);
-  return totals;
+
+  private async spec(path: string): Promise<void> {
+    const spec = await this.opened(path);
+    if (spec.diagnostics.length > 0) {
+      this.counts.failed += 1;
+      this.reporter.file(spec, []);
+      return;
+    }
+    let played = spec;
+    let results = await this.played(spec);
+    if (this.flags.update === true) {
+      let update = updatedSpec(played, results);
+      let written = 0;
+      // What a lane that is new receives may be seen only when it is drawn, so a second time may follow.
+      for (let round = 0; update.lanes > 0 && round < MOST_ROUNDS; round += 1) {
+        await writeFile(path, update.text);
+        written += update.lanes;
+        played = await this.opened(path);
+        results = await this.played(played);
+        update = updatedSpec(played, results);
+      }
+      this.notes.push(...update.left);
+      if (written > 0) this.notes.push(`${spec.file}  ${written} lane${written === 1 ? '' : 's'} written`);
+    }
+    for (const { passed } of results) this.counts[passed ? 'passed' : 'failed'] += 1;
+    this.counts.left += played.cases.length - results.length;
+    if (results.length > 0) this.reporter.file(played, results);
+  }
+
+  private async played(spec: Spec): Promise<readonly CaseResult[]> {
+    const { name } = this.flags;
+    const results: CaseResult[] = [];
+    for (const one of spec.cases) {
+      if (name === undefined || one.name.includes(name)) results.push(await runCase(one, { configurations: this.configurations }));
+    }
+    for (const one of spec.cases) for (const file of (await this.configurations.load(one)).files) this.files.add(file);
+    return results;
+  }
+
+  /** A file with everything that is wrong with it, also what only shows when a case meets its configuration. */
+  private async opened(path: string): Promise<Spec> {
+    const spec = await readSpec(path);
+    for (const file of spec.files) this.files.add(file);
+    if (spec.diagnostics.length === 0) return spec;
+    const found = [...spec.diagnostics];
+    for (const one of spec.cases) found.push(...(await checkCase(one, { configurations: this.configurations })));
+    return { ...spec, diagnostics: uniqueFindings(found) };
+  }
+}
+
+/** A change is often several: an editor writes a file, then renames it. */
+const SETTLE_MS = 50;
+
+/** Runs again when something that was read changes, until it is interrupted. */
+function watching(shell: Shell, once: () => Promise<RunOutcome>): Promise<number> {
+  return interruptible(async ({ signal, exitCode }) => {
+    while (!signal.aborted) {
+      const ended = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+      const startedAt = Date.now();
+      const { files } = await once();
+      await shell.out.flush();
+      shell.notice(`\nwatching ${files.size} files; Ctrl-C ends`);
+      if (!changedSince(files, startedAt)) await Promise.race([ended, change(files, signal)]);
+    }
+    return exitCode(EXIT.fine);
+  });
+}
+
+/** Whether a file was written while it was played. */
+function changedSince(files: ReadonlySet<string>, since: number): boolean {
+  return [...files].some((file) => (statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0) > since);
+}
+
+/** Resolves when one of the files has changed. Folders are watched, since editors put a new file in the place of the old one. */
+async function change(files: ReadonlySet<string>, signal: AbortSignal): Promise<void> {
+  const watchers: FSWatcher[] = [];
+  const names = new Map<string, Set<string>>();
+  for (const file of files) names.set(dirname(file), new Set([...(names.get(dirname(file)) ?? []), basename(file)]));
+  await new Promise<void>((resolve) => {
+    const told = (): void => void setTimeout(resolve, SETTLE_MS);
+    for (const [folder, own] of names) {
+      watchers.push(watch(folder, (_, name) => (name === null || own.has(name)) && told()));
+    }
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+  for (const watcher of watchers) watcher.close();
 }

@@ -22,6 +22,13 @@ export interface Reading {
   textOf(path: Path): string | undefined;
 }
 
+/** A stretch of the text, and the form of what is written there. */
+export interface Written {
+  readonly start: number;
+  readonly end: number;
+  readonly form: 'plain' | 'single' | 'double' | 'flow_map' | 'block_map' | 'other';
+}
+
 const MOST_NODES = 200_000;
 
 /** A YAML file, with the place of everything in it. Anchors work, custom tags do not; a file holds one document. */
@@ -104,6 +111,17 @@ export class YamlFile {
     const start = node.range[0] + (node.type === 'QUOTE_DOUBLE' || node.type === 'QUOTE_SINGLE' ? 1 : 0);
     if (this.text.slice(start, start + node.value.length) !== node.value) return this.place(path);
     return this.between(start + offset, Math.max(start + offset + 1, start + node.value.length));
+  }
+
+  /** The characters that a value takes, and how it is written; undefined when nothing stands there. For whoever changes a part of the text alone. */
+  written(path: Path): Written | undefined {
+    const value = this.find(path)?.value;
+    if (!hasRange(value) || isAlias(value)) return undefined;
+    const [start, end] = value.range;
+    if (isMap(value)) return { start, end, form: value.flow === true ? 'flow_map' : 'block_map' };
+    if (!isScalar(value)) return { start, end, form: 'other' };
+    const forms: Readonly<Record<string, Written['form']>> = { PLAIN: 'plain', QUOTE_SINGLE: 'single', QUOTE_DOUBLE: 'double' };
+    return { start, end, form: forms[value.type ?? ''] ?? 'other' };
   }
 
   /** Whether something stands at a path, be it empty. */

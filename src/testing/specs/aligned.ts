@@ -18,58 +18,48 @@ export function alignedLanes(rows: readonly AlignedRow[], indent = ''): string[]
   return rows.map(({ label }, at) => `${indent}${label.padEnd(width)}  ${drawn[at]!}`.trimEnd());
 }
 
+/** Columns are made from left to right; a lane shows its own signs in them, and between these what the columns hold. */
 function drawRows(lanes: readonly (readonly Mark[])[]): string[] {
   const frames = [...new Set(lanes.flatMap((marks) => marks.map(({ frame }) => frame)))].sort((a, b) => a - b);
-  const texts = lanes.map(() => '');
-  const kept = lanes.map(() => 0);
-  let now = Math.min(0, frames[0] ?? 0);
-  let owed = 0;
-  for (const [index, frame] of frames.entries()) {
-    const gap = frame - now - owed;
-    if (gap > LONG_PAUSE)
-      append(
-        texts,
-        texts.map((text) => `${text === '' || text.endsWith(' ') ? '' : ' '}${rounded(gap)}ms `),
-      );
-    else if (gap > 0)
-      append(
-        texts,
-        texts.map(() => '-'.repeat(Math.ceil(gap))),
-      );
-    level(texts);
+  const columns: string[] = [];
+  const rows = lanes.map(() => [] as string[]);
+  let before = Math.min(0, frames[0] ?? 0);
+  let at = 0;
+  for (const frame of frames) {
     const tokens = lanes.map((marks) => tokenOf(marks.filter((mark) => mark.frame === frame)));
-    const next = frames[index + 1];
-    const widest = Math.max(...tokens.map((token) => Array.from(token).length));
-    const room = next === undefined ? widest : Math.max(1, Math.min(widest, Math.ceil(next - frame)));
-    tokens.forEach((token, at) => {
-      const own = Array.from(token).length;
-      texts[at] += own === 0 ? '-'.repeat(room) : token + '-'.repeat(Math.max(0, room - own));
-      if (own > 0) kept[at] = texts[at]!.length - Math.max(0, room - own);
+    const wanted =
+      at + passing(frame - before, columns.length - at, columns, Math.max(columns.length, ...rows.map(({ length }) => length)) - at);
+    const free = Math.max(wanted, ...tokens.map((token, lane) => (token.length === 0 ? 0 : rows[lane]!.length)));
+    while (columns.length < free) columns.push(' ');
+    tokens.forEach((token, lane) => {
+      const row = rows[lane]!;
+      if (token.length === 0) return;
+      while (row.length < free) row.push(columns[row.length]!);
+      row.push(...token);
     });
-    level(texts);
-    now = frame;
-    owed = room;
+    at = free;
+    before = frame;
   }
-  return texts.map((text, at) => (kept[at] === 0 ? '' : text.slice(0, kept[at])));
+  return rows.map((row) => row.join(''));
 }
 
-function append(texts: string[], pieces: readonly string[]): void {
-  pieces.forEach((piece, at) => {
-    texts[at] += piece;
-  });
+/** Adds the columns of a stretch of time, of which `made` are there already; answers how many columns it takes. */
+function passing(milliseconds: number, made: number, columns: string[], taken: number): number {
+  const start = columns.length - made;
+  const busy = Math.max(1, taken);
+  if (milliseconds - busy > LONG_PAUSE) {
+    while (columns.length < start + (start === 0 && taken === 0 ? 0 : busy)) columns.push('-');
+    columns.push(...`${columns.length === 0 ? '' : ' '}${rounded(milliseconds - (columns.length - start))}ms `);
+    return columns.length - start;
+  }
+  const whole = Math.ceil(milliseconds);
+  while (columns.length < start + whole) columns.push('-');
+  return whole;
 }
 
-/** Lanes that are behind wait for the longest: a space is no time. */
-function level(texts: string[]): void {
-  const longest = Math.max(0, ...texts.map((text) => Array.from(text).length));
-  texts.forEach((text, at) => {
-    texts[at] = text + ' '.repeat(longest - Array.from(text).length);
-  });
-}
-
-function tokenOf(marks: readonly Mark[]): string {
-  const symbols = marks.map(({ symbol }) => symbol).join('');
-  return marks.length > 1 ? `(${symbols})` : symbols;
+function tokenOf(marks: readonly Mark[]): readonly string[] {
+  const symbols = marks.map(({ symbol }) => symbol);
+  return marks.length > 1 ? ['(', ...symbols, ')'] : symbols;
 }
 
 function rounded(milliseconds: number): string {

@@ -52,6 +52,11 @@ export function readMessages(
   return messages;
 }
 
+/** For a message that is wrong: its letter is known all the same. */
+function standIn(letter: string, path: Path): SpecMessage {
+  return { letter, path, fields: {}, whole: false, stage: undefined, of: undefined, context: {} };
+}
+
 class MessageReader {
   private readonly done = new Map<string, SpecMessage | undefined>();
   private readonly open: string[] = [];
@@ -88,11 +93,11 @@ class MessageReader {
         `a message has no "${stray}"`,
         near === undefined ? `there are ${WORDS.join(', ')}` : `did you mean "${near}"?`,
       );
-      return undefined;
+      return standIn(letter, path);
     }
     const like = this.like(written['$like'], path);
     const file = this.file(written['$file'], path);
-    if (like === null || file === null) return undefined;
+    if (like === null || file === null) return standIn(letter, path);
     const own = Object.fromEntries(Object.entries(written).filter(([key]) => !key.startsWith('$')));
     const context = this.context(written['$context'], path);
     return {

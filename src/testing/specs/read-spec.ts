@@ -4,7 +4,7 @@ import { findPath, shown } from '../../config/find-file.js';
 import { finding, missingVariable } from '../../config/findings.js';
 import { openYaml, unreadable } from '../../config/open-yaml.js';
 import { YamlFile } from '../../config/yaml-file.js';
-import { type Code, type Diagnostic, fit, oneOf, type Path, sortDiagnostics } from '../../diagnostics/index.js';
+import { type Code, type Diagnostic, didYouMean, fit, oneOf, type Path, sortDiagnostics } from '../../diagnostics/index.js';
 import { LaneError, parseLane, parseListening } from '../lane.js';
 import { MockedActions } from '../mocks.js';
 import { laneFault } from './lane-names.js';
@@ -43,6 +43,8 @@ function unusable(path: string, yaml: YamlFile, diagnostics: readonly Diagnostic
 class SpecReader {
   private readonly diagnostics: Diagnostic[] = [];
   private readonly files = new Set<string>();
+  /** Lines whose values lack a variable: what else is wrong with them is not known. */
+  private readonly unset = new Set<number>();
 
   constructor(
     private readonly path: string,
@@ -82,7 +84,8 @@ class SpecReader {
     if (cases.length === 0 && yaml.has(['cases'])) {
       this.find('PS5026', ['cases'], 'the file has no case, so it says nothing', 'write one: - name: …, in: …, expect: …');
     }
-    return { ...spec, diagnostics: sortDiagnostics(this.diagnostics), files: [...this.files] };
+    const known = this.diagnostics.filter(({ code, line }) => code === 'PS1301' || line === undefined || !this.unset.has(line));
+    return { ...spec, diagnostics: sortDiagnostics(known), files: [...this.files] };
   }
 
   private messages() {
@@ -105,10 +108,13 @@ class SpecReader {
       return undefined;
     }
     const reading = yaml.read(this.environment());
-    for (const variable of reading.missing) this.diagnostics.push(missingVariable(variable, variable.path.join('.')));
+    for (const variable of reading.missing) {
+      this.diagnostics.push(missingVariable(variable, variable.path.join('.')));
+      this.unset.add(variable.place.line);
+    }
     const { value, diagnostics } = fit(specSchema, reading.value, { locate: (where, part) => yaml.place(where, part), title: 'the spec' });
     this.diagnostics.push(...diagnostics);
-    return value;
+    return value ?? acceptable(reading.value);
   }
 
   /** The variables that the file itself says, for the references in its own text. */
@@ -150,14 +156,11 @@ class SpecReader {
         if (!(error instanceof LaneError)) throw error;
         const wrong = typeof answers === 'string' ? -1 : answers.findIndex((answer) => error.message.endsWith(`found "${answer}"`));
         const path = [...base, name, ...(wrong < 0 ? [] : [wrong])];
-        const [what, help] = error.message.split('; found ');
-        this.find(
-          'PS5025',
-          path,
-          help === undefined ? what! : `${what}; this is ${help}`,
-          undefined,
-          /only .* can be answered/.test(error.message) ? 'key' : 'value',
-        );
+        const [what, found] = error.message.split('; found ');
+        const kind = /only .* can be answered/.test(error.message);
+        const near = kind ? didYouMean(name.split(' ', 1)[0]!, MOCKED) : undefined;
+        const help = near === undefined ? undefined : `did you mean "${[near, ...name.split(' ').slice(1)].join(' ')}"?`;
+        this.find('PS5025', path, found === undefined ? what! : `${what}; this is ${found}`, help, kind ? 'key' : 'value');
       }
     }
   }
@@ -254,4 +257,47 @@ function readable(path: string): boolean {
   } catch {
     return false; // a directory and a file that is not there are looked for elsewhere
   }
+}
+
+/** What is left of a file when all is taken away that its schema refuses, so that what else is wrong can be told as well. */
+function acceptable(written: unknown): WrittenSpec | undefined {
+  const value: unknown = structuredClone(written);
+  const emptied = new Set<string>();
+  for (let round = 0; round < MOST_ROUNDS; round += 1) {
+    const result = specSchema.safeParse(value);
+    if (result.success) return result.data;
+    for (const { path, ...issue } of result.error.issues) {
+      const parent = memberAt(value, path.slice(0, -1));
+      const step = path[path.length - 1];
+      if ('keys' in issue) for (const key of issue.keys) Reflect.deleteProperty(Object(memberAt(value, path)), key);
+      else if (step === undefined || typeof parent !== 'object' || parent === null) return undefined;
+      else if (emptied.has(path.join('.')) && !Array.isArray(parent)) Reflect.deleteProperty(parent, step);
+      else {
+        // An item of a list keeps its place, so that places of the others stay true.
+        const empty =
+          step === 'in' || step === 'marbles'
+            ? ''
+            : step === 'name'
+              ? `case ${String(path[1])}`
+              : path[0] === 'cases' && path.length === 2
+                ? {}
+                : '';
+        Reflect.set(parent, step, empty);
+        emptied.add(path.join('.'));
+      }
+    }
+  }
+  return undefined;
+}
+
+/** The actions that can be answered. */
+const MOCKED = ['publish', 'webhook', 'email', 'log', 'metric'];
+
+const MOST_ROUNDS = 20;
+
+function memberAt(value: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>(
+    (here, step) => (typeof here === 'object' && here !== null ? (Reflect.get(here, step) as unknown) : undefined),
+    value,
+  );
 }

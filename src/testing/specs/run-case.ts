@@ -1,8 +1,9 @@
 import { Observable, type OperatorFunction, Subject } from 'rxjs';
 import type { Delivery } from '../../../operators/index.js';
 import { type Diagnostic, didYouMean, type Place, sortDiagnostics } from '../../diagnostics/index.js';
+import type { LoadedChainSet } from '../../plugin/chain-set.js';
 import { assemble, type Context, type Passed, type PluginCounts } from '../../plugin/index.js';
-import { parseLane } from '../lane.js';
+import { LaneError, type Mark, parseLane } from '../lane.js';
 import { playMarbles } from '../marbles.js';
 import type { MarblePlay, PlayedLane, PlayedMark } from '../play.js';
 import { completed, type PlayedLetter } from './complete.js';
@@ -52,7 +53,8 @@ export interface CaseWatcher {
 /** Plays one case. Never rejects: what goes wrong is a finding or a problem of the case. */
 export async function runCase(one: SpecCase, options: RunCaseOptions): Promise<CaseResult> {
   const startedAt = performance.now();
-  const configuration = await options.configurations.load(one, options.mutations);
+  const prepared = await prepare(one, options);
+  const { configuration } = prepared;
   const done = (rest: Partial<CaseResult>): CaseResult => ({
     case: one,
     passed: false,
@@ -64,19 +66,8 @@ export async function runCase(one: SpecCase, options: RunCaseOptions): Promise<C
     ...rest,
     ms: performance.now() - startedAt,
   });
-  const refused = (diagnostics: readonly Diagnostic[]): CaseResult => done({ diagnostics: sortDiagnostics(diagnostics) });
-  if (configuration.diagnostics.length > 0) return refused(configuration.diagnostics);
-  const letters = lettersOf(one, configuration);
-  if ('length' in letters) return refused(letters);
-  const { world, entries } = configuration;
-  const { set, diagnostics } = assemble({
-    domain: world.domain,
-    entries,
-    catalogue: options.configurations.catalogue,
-    stages: world.stages,
-  });
-  const errors = diagnostics.filter(({ severity }) => severity === 'error');
-  if (errors.length > 0) return refused(errors);
+  if ('diagnostics' in prepared) return done({ diagnostics: sortDiagnostics(prepared.diagnostics) });
+  const { letters, set } = prepared;
   try {
     await set.load();
     const stages = new Set([...letters.values()].map(({ stage }) => stage));
@@ -107,12 +98,34 @@ export async function runCase(one: SpecCase, options: RunCaseOptions): Promise<C
   }
 }
 
+/** Everything that keeps a case from being played. */
+export async function checkCase(one: SpecCase, options: RunCaseOptions): Promise<readonly Diagnostic[]> {
+  const prepared = await prepare(one, options);
+  return 'diagnostics' in prepared ? prepared.diagnostics : [];
+}
+
+type Prepared = { readonly configuration: Configuration } & (
+  | { readonly letters: ReadonlyMap<string, PlayedLetter>; readonly set: LoadedChainSet }
+  | { readonly diagnostics: readonly Diagnostic[] }
+);
+
+async function prepare(one: SpecCase, { configurations, mutations }: RunCaseOptions): Promise<Prepared> {
+  const configuration = await configurations.load(one, mutations);
+  const { world, entries } = configuration;
+  if (configuration.diagnostics.length > 0) return { configuration, diagnostics: configuration.diagnostics };
+  const letters = lettersOf(one, configuration);
+  const { set, diagnostics } = assemble({ domain: world.domain, entries, catalogue: configurations.catalogue, stages: world.stages });
+  const errors = diagnostics.filter(({ severity }) => severity === 'error');
+  if ('length' in letters) return { configuration, diagnostics: [...letters, ...errors] };
+  return errors.length > 0 ? { configuration, diagnostics: errors } : { configuration, letters, set };
+}
+
 /** Every letter that the case draws, completed; or why it cannot be. */
 function lettersOf(one: SpecCase, { world }: Configuration): ReadonlyMap<string, PlayedLetter> | readonly Diagnostic[] {
   const letters = new Map<string, PlayedLetter>();
   const faults: Diagnostic[] = [];
-  const drawn = new Set(one.lanes.filter(({ name }) => name !== 'sub').flatMap(({ name, marbles }) => parseLane(name, marbles).marks));
-  for (const symbol of new Set([...drawn].filter(({ kind }) => kind === 'next').map((mark) => mark.symbol))) {
+  const drawn = one.lanes.filter(({ name }) => name !== 'sub').flatMap((lane) => marksOf(lane));
+  for (const symbol of new Set(drawn.filter(({ kind }) => kind === 'next').map((mark) => mark.symbol))) {
     const message = one.messages.get(symbol);
     if (message === undefined) continue;
     const letter = completed(world, one, message);
@@ -120,6 +133,16 @@ function lettersOf(one: SpecCase, { world }: Configuration): ReadonlyMap<string,
     else faults.push(...letter);
   }
   return faults.length > 0 ? faults : letters;
+}
+
+/** None where the lane is drawn wrongly, which is told elsewhere. */
+function marksOf({ name, marbles }: SpecLane): readonly Mark[] {
+  try {
+    return parseLane(name, marbles).marks;
+  } catch (error) {
+    if (error instanceof LaneError) return [];
+    throw error;
+  }
 }
 
 type Chain = OperatorFunction<Delivery<Context>, Delivery<Passed>>;

@@ -1,5 +1,6 @@
-import type { Place } from '../../diagnostics/index.js';
-import { renderPretty } from '../../diagnostics/index.js';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { type Diagnostic, type Place, renderPretty, sortDiagnostics } from '../../diagnostics/index.js';
 import type { PluginCounts } from '../../plugin/index.js';
 import type { PlayedMark } from '../play.js';
 import { alignedLanes } from './aligned.js';
@@ -36,7 +37,7 @@ function strangers({ problems, play, case: one }: CaseResult): readonly string[]
 
 /** What is wrong with a file of specs. Lines without an end. */
 export function tellSpec({ diagnostics, file, yaml }: Spec): readonly string[] {
-  return renderPretty(diagnostics, { source: (name) => (name === file ? yaml.text : undefined) })
+  return renderPretty(diagnostics, { source: (name) => (name === file ? yaml.text : textOf(name)) })
     .trimEnd()
     .split('\n');
 }
@@ -95,4 +96,24 @@ export function placeOfResult(result: CaseResult): Place {
     return { file: diagnostic.file, line: diagnostic.line, column: diagnostic.column ?? 1 };
   }
   return caseOf(result.case);
+}
+
+/** The text of a file that a finding is about. */
+function textOf(file: string): string | undefined {
+  try {
+    return readFileSync(resolve(file), 'utf8');
+  } catch {
+    return undefined; // a finding about a file that cannot be read is shown without its lines
+  }
+}
+
+/** Findings without repetition, by place: what is wrong with a configuration is wrong for every case that plays on it. */
+export function uniqueFindings(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
+  const known = new Map(
+    diagnostics.map((diagnostic) => [
+      JSON.stringify([diagnostic.file, diagnostic.line, diagnostic.column, diagnostic.message]),
+      diagnostic,
+    ]),
+  );
+  return sortDiagnostics([...known.values()]);
 }

@@ -1,0 +1,173 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { builtCommand } from '../../e2e/support/built.js';
+import { run, start } from '../../e2e/support/command.js';
+import { folderWith, RULES } from './folder.js';
+
+beforeAll(() => void builtCommand(), 120_000);
+
+const good = `config: ../rules.yaml
+stage: result_process
+messages: { e: { file_type: esx }, f: { status: failed_permanent, retry_count: 3 } }
+cases:
+  - name: an esx goes to its queue
+    in: 'e|'
+    expect: { out: 'e|', publish esx: 'e' }
+  - name: a lasting failure alerts once
+    in: 'f|'
+    expect: { out: 'f|', publish alerts: 'f' }
+`;
+const bad = good.replace("publish alerts: 'f'", "publish alerts: '-f'");
+
+const folder = (text = good) =>
+  folderWith({ 'rules.yaml': RULES, 'marbles/a.marbles.yaml': text, 'marbles/deep/b.marbles.yaml': good.replace('../', '../../') });
+const test = (cwd: string, ...args: readonly string[]) => run(['test', ...args], { cwd });
+
+describe('penstock test', () => {
+  it('plays what lies below marbles, and ends with 0 when everything is as drawn', async () => {
+    const ended = await test(folder());
+    expect(ended.stderr).toBe('');
+    expect(ended.stdout.replace(/\d+\.\d\d s/, 'x s')).toBe(
+      [
+        'penstock test  2 files',
+        '',
+        ' ✓ marbles/a.marbles.yaml  2 cases',
+        ' ✓ marbles/deep/b.marbles.yaml  2 cases',
+        '',
+        '4 passed  in x s',
+        '',
+      ].join('\n'),
+    );
+    expect(ended.code).toBe(0);
+  });
+
+  it('shows a failure with its place and its lanes, and ends with 1', async () => {
+    const ended = await test(folder(bad), 'marbles/a.marbles.yaml');
+    expect(ended.stdout.replace(/\d+\.\d\d s/, 'x s')).toBe(
+      [
+        'penstock test  1 file',
+        '',
+        ' ✗ marbles/a.marbles.yaml  2 cases',
+        '   ✗ a lasting failure alerts once',
+        '     marbles/a.marbles.yaml:10:44  lane "publish alerts"',
+        '       in        f|',
+        '       expected  -f',
+        '       received  f',
+        '       - missing  f@1ms',
+        '       + extra    f@0ms',
+        '       plugins: esx_processor skip 1 · failure_alerter act 1',
+        '',
+        '',
+        '1 passed, 1 failed  in x s',
+        '',
+      ].join('\n'),
+    );
+    expect(ended.code).toBe(1);
+  });
+
+  it('tells what is wrong with a file as findings, never as a stack', async () => {
+    for (const text of [
+      good.replace('publish alerts', 'publsh alerts'),
+      good.replace('esx }', 'esx'),
+      '- [',
+      'cases: [{}, 3, null]',
+      '\u0000',
+      '',
+    ]) {
+      const ended = await test(folder(text), 'marbles/a.marbles.yaml');
+      expect(ended.stdout).toMatch(/marbles\/a\.marbles\.yaml:\d+:\d+ error PS\d{4} /);
+      expect(ended.stdout + ended.stderr).not.toMatch(/\n\s+at /);
+      expect(ended.code).toBe(1);
+    }
+  });
+
+  it('plays the cases that are asked for, and does not end well when there are none', async () => {
+    const cwd = folder(bad);
+    expect(await test(cwd, '-t', 'goes to its queue')).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('2 passed, 2 not asked for'),
+    });
+    expect(await test(cwd, '-t', 'nothing of the kind')).toMatchObject({ code: 1, stderr: 'no case is called "nothing of the kind"\n' });
+    expect(await test(cwd, 'marbles/a.marble.yaml')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('did you mean marbles/a.marbles.yaml?'),
+    });
+    expect(await run(['test'], { cwd: folderWith({}) })).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('there is no folder marbles here'),
+    });
+    expect(await run(['test'], { cwd: folderWith({ 'marbles/x.txt': '' }) })).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('no spec lies in marbles'),
+    });
+    expect(await test(cwd, '--reporter', 'loud')).toMatchObject({ code: 2, stderr: expect.stringContaining('pretty, json, junit, tap') });
+  });
+
+  it('reports as JSON, a line each', async () => {
+    const ended = await test(folder(bad), '--reporter', 'json');
+    const lines = ended.stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(lines).toHaveLength(5);
+    expect(lines[1]).toMatchObject({
+      file: 'marbles/a.marbles.yaml',
+      line: 8,
+      column: 11,
+      name: 'a lasting failure alerts once',
+      passed: false,
+      problems: [
+        { line: 10, column: 44, lane: 'publish alerts', missing: [{ frame: 1, symbol: 'f' }], extra: [{ frame: 0, symbol: 'f' }] },
+      ],
+    });
+    expect(lines[4]).toMatchObject({ passed: 3, failed: 1, left: 0 });
+    expect((await test(folder(), '--json')).stdout.split('\n')).toHaveLength(6);
+  });
+
+  it('reports as JUnit and as TAP', async () => {
+    const broken = good.replace('esx }', '"<&>"');
+    const cwd = folderWith({ 'rules.yaml': RULES, 'marbles/a.marbles.yaml': bad, 'marbles/b.marbles.yaml': broken });
+    const junit = (await test(cwd, '--reporter', 'junit')).stdout;
+    expect(junit).toMatch(/^<\?xml version="1\.0" encoding="UTF-8"\?>\n<testsuites name="penstock" tests="3" failures="2" time="[\d.]+">/);
+    expect(junit).toContain(
+      '<testcase name="a lasting failure alerts once" classname="marbles/a.marbles.yaml" file="marbles/a.marbles.yaml" line="8"',
+    );
+    expect(junit).toMatch(/<failure message="[^"]+">marbles\/a\.marbles\.yaml:10:44/);
+    expect(junit).toMatch(/<error message="[^"<]+">/);
+    expect(junit).not.toContain('"<&>"');
+    const tap = (await test(cwd, '--reporter', 'tap')).stdout.split('\n');
+    expect(tap.slice(0, 3)).toEqual([
+      'TAP version 14',
+      'ok 1 - marbles/a.marbles.yaml: an esx goes to its queue',
+      'not ok 2 - marbles/a.marbles.yaml: a lasting failure alerts once',
+    ]);
+    expect(tap.slice(3, 5)).toEqual(['  ---', '  at: "marbles/a.marbles.yaml:10:44"']);
+    expect(tap.at(-2)).toBe('1..3');
+  });
+
+  it('writes back what was received when it is told to, and says how much', async () => {
+    const cwd = folder(bad);
+    expect(await test(cwd, '--update', 'marbles/a.marbles.yaml')).toMatchObject({
+      code: 0,
+      stderr: 'marbles/a.marbles.yaml  1 lane written\n',
+    });
+    expect(readFileSync(join(cwd, 'marbles/a.marbles.yaml'), 'utf8')).toBe(good);
+  });
+
+  it('runs again when a spec or its configuration changes, until it is interrupted', async () => {
+    const cwd = folder();
+    const command = start(['test', '--watch', '-q', 'marbles/a.marbles.yaml'], { cwd });
+    try {
+      await command.says(/2 passed/);
+      writeFileSync(join(cwd, 'rules.yaml'), RULES.replace('min_retries: 3', 'min_retries: 4'));
+      await command.says(/lasting failure alerts once[\s\S]*1 passed, 1 failed/);
+      writeFileSync(join(cwd, 'marbles/a.marbles.yaml'), good.replace("publish alerts: 'f'", "publish alerts: ''"));
+      await command.says(/1 failed[\s\S]*2 passed/);
+      command.signal('SIGINT');
+      expect((await command.ended()).code).toBe(130);
+    } finally {
+      await command.kill();
+    }
+  });
+});
