@@ -20,7 +20,7 @@ export default defineConfig({
   resolve: { alias: doors },
   test: {
     include: ['test/**/*.test.ts', 'marbles/**/*.marbles.ts'],
-    exclude: ['test/chaos/**', 'test/readers/**', 'test/broker/**', 'test/kafka/**', 'node_modules/**'],
+    exclude: ['test/chaos/**', 'test/simulation/**', 'test/readers/**', 'test/broker/**', 'test/kafka/**', 'node_modules/**'],
     testTimeout: 60_000,
   },
 });

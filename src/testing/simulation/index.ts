@@ -1,0 +1,11 @@
+export { RETRY_DELAYS_MS, type Scenario, type ScenarioLimits } from './scenario.js';
+export { simulateWorker, SimulationError, type SimulationOptions, type SimulationReport } from './simulate-worker.js';
+export {
+  outputRecord,
+  readMessage,
+  simulatedSteps,
+  simulatedWorker,
+  type SimulatedMessage,
+  type SimulatedParts,
+  type SimulatedWorker,
+} from './simulated-worker.js';
