@@ -132,10 +132,15 @@ function optionTable(rows) {
 function optionRows(command) {
   return command.options
     .filter(({ hidden }) => !hidden)
-    .map(({ flags, description, defaultValue, mandatory, negate }) => {
-      const isTold = defaultValue === undefined || negate || description.includes('default') || typeof defaultValue === 'number';
-      const note = mandatory ? ' (required)' : isTold ? '' : ` (default: ${defaultValue})`;
-      return `| \`${flags}\` | ${escaped(description)}${note} |`;
+    .map(({ flags, description, defaultValue, defaultValueDescription, argChoices, mandatory, negate }) => {
+      const isTold =
+        defaultValue === undefined ||
+        negate ||
+        description.includes('default') ||
+        (typeof defaultValue === 'number' && defaultValueDescription === undefined);
+      const note = mandatory ? ' (required)' : isTold ? '' : ` (default: ${defaultValueDescription ?? defaultValue})`;
+      const choices = argChoices === undefined || description.includes(argChoices[0]) ? '' : `: ${argChoices.join(', ')}`;
+      return `| \`${flags}\` | ${escaped(description)}${choices}${note} |`;
     });
 }
 

@@ -1,5 +1,5 @@
 import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { PenstockError } from '../diagnostics/index.js';
 
 /** The layout that this program reads and writes. */
@@ -34,9 +34,9 @@ export function openDataDirectory(path: string): DataDirectory {
   try {
     const version = versionOf(root);
     if (version !== undefined && version !== String(DATA_VERSION)) throw otherVersion(root, version);
-    mkdirSync(root, { recursive: true, mode: PRIVATE });
+    makeFolder(root);
     if (version === undefined) chmodSync(root, PRIVATE);
-    for (const folder of FOLDERS) mkdirSync(join(root, folder), { recursive: true, mode: PRIVATE });
+    for (const folder of FOLDERS) makeFolder(join(root, folder));
     if (version === undefined) writeFileSync(join(root, 'VERSION'), `${DATA_VERSION}\n`, { mode: 0o600 });
   } catch (cause) {
     if (cause instanceof PenstockError) throw cause;
@@ -66,6 +66,23 @@ export function existingDataDirectory(path: string): DataDirectory {
 function at(root: string): DataDirectory {
   const [log, tables, files, claims, cache, tmp, state] = FOLDERS.map((folder) => join(root, folder));
   return { root, log: log!, tables: tables!, files: files!, claims: claims!, cache: cache!, tmp: tmp!, state: state! };
+}
+
+/**
+ * Makes a folder and those above it. One by one: asked for all at once, Node tries for ever where a file system denies that a folder can be made by
+ * saying that there is none above it, as `/proc` does.
+ */
+export function makeFolder(path: string): void {
+  const missing: string[] = [];
+  for (let at = path; statSync(at, { throwIfNoEntry: false }) === undefined && dirname(at) !== at; at = dirname(at)) missing.unshift(at);
+  for (const folder of missing) {
+    try {
+      mkdirSync(folder, { mode: PRIVATE });
+    } catch (error) {
+      // Another process of the same installation may have made it meanwhile.
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+  }
 }
 
 /** What VERSION says; none where no data directory is yet. */

@@ -14,7 +14,7 @@ import { lineRecord, writeLines } from './ingest.js';
 import { WORKER_NAMES } from './pipeline.js';
 import { aborted, finish, pause, untilIdle, watchRunning } from './run.js';
 import { openRunning, type Running } from './running.js';
-import type { Shell } from './shell.js';
+import { DEFAULT_DATA, type Shell } from './shell.js';
 import { interruptible } from './signals.js';
 import { version } from './version.js';
 
@@ -136,12 +136,13 @@ function banner({ config, data, pipeline, server }: Running, flags: DevFlags): s
 function summary(report: Awaited<ReturnType<typeof finish>>, capture: Capture | undefined, shell: Shell): string {
   const doors = Object.entries(report.left).map(([door, count]) => `${door.replace('_', ' ')} ${count}`);
   const tables = Object.entries(report.tables).map(([table, rows]) => `${table} ${rows}`);
+  const data = shell.data === DEFAULT_DATA ? '' : ` --data ${shell.data}`;
   return [
     '',
     `  ${report.entered} deliveries entered, all have left: ${doors.join(' · ')}`,
     `  tables    ${tables.join(' · ')}`,
     `  files     ${report.files}`,
     ...(capture === undefined ? [] : [`  webhooks  ${capture.count()} captured`]),
-    `  look at   penstock dlq ls --data ${shell.data} · penstock topics ls --data ${shell.data}`,
+    `  look at   npx penstock dlq ls${data} · npx penstock topics ls${data}`,
   ].join('\n');
 }

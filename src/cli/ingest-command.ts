@@ -8,6 +8,7 @@ import { cliDomain } from './domain.js';
 import { EXIT, UsageError } from './exit-codes.js';
 import { ingest, type IngestCounts } from './ingest.js';
 import { openLog, topicSpec } from './open-log.js';
+import { refusalOf } from './refusal.js';
 import { loadSettings } from './settings.js';
 import type { Shell } from './shell.js';
 import { interruptible } from './signals.js';
@@ -63,11 +64,15 @@ export async function ingestCommand(shell: Shell, file: string, flags: IngestFla
 }
 
 async function opened(file: string): ReturnType<typeof open> {
+  let handle;
   try {
-    return await open(file, 'r');
+    handle = await open(file, 'r');
   } catch (cause) {
-    throw new UsageError(`${file} cannot be read: ${(cause as Error).message}`);
+    throw new UsageError(`${file} cannot be read: ${refusalOf(cause)}`);
   }
+  if (!(await handle.stat()).isDirectory()) return handle;
+  await handle.close();
+  throw new UsageError(`${file} cannot be read: it is a directory`, 'name a file of newline-delimited JSON, or - for standard input');
 }
 
 function sentence({ read, ingested, dead_lettered }: IngestCounts): string {

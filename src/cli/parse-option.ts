@@ -8,6 +8,17 @@ export function wholeNumber(text: string): number {
   return Number(text);
 }
 
+export function positiveNumber(text: string): number {
+  const number = wholeNumber(text);
+  if (number === 0) throw new InvalidArgumentError('It must be a whole number of at least 1.');
+  return number;
+}
+
+export function port(text: string): number {
+  if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535) throw new InvalidArgumentError('It must be a port, 0 (any) to 65535.');
+  return Number(text);
+}
+
 export function bytes(text: string): number {
   const size = parseSize(text);
   if (size === undefined || size <= 0) throw new InvalidArgumentError('It must be a size, such as 8MiB or 500kB.');

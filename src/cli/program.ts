@@ -4,6 +4,7 @@ import { declareDlq } from './commands/dlq.js';
 import { declareHelp } from './commands/help.js';
 import { declareIngest } from './commands/ingest.js';
 import { declarePipe } from './commands/pipe.js';
+import { declarePlugins } from './commands/plugins.js';
 import { declareDev, declareRun } from './commands/run.js';
 import { declareSimulate } from './commands/simulate.js';
 import { declareTest } from './commands/test.js';
@@ -32,6 +33,7 @@ const COMMANDS: readonly Declare[] = [
   declareCheck,
   declareTest,
   declareDlq,
+  declarePlugins,
   declareHelp,
 ];
 
@@ -57,7 +59,8 @@ export function buildProgram(): Program {
     .helpCommand(false)
     .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
     .showSuggestionAfterError()
-    .showHelpAfterError('(add --help for what there is)')
+    .showHelpAfterError('  = help: add --help for what there is')
+    .configureOutput({ outputError: (text, write) => write(inOurWords(text)) })
     .exitOverride();
 
   const run: Runner = async (command, work) => {
@@ -86,6 +89,11 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
     if (!(error instanceof CommanderError)) throw error;
     return error.exitCode === 0 || error.code === 'commander.helpDisplayed' ? EXIT.fine : EXIT.usage;
   }
+}
+
+/** What was meant is said as everywhere else. */
+function inOurWords(text: string): string {
+  return text.replace(/^\(Did you mean (one of )?(.+)\?\)$/m, '  = help: did you mean $2?');
 }
 
 /** Whoever read our output wants no more of it (`| head`): that is their right. */

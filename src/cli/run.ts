@@ -1,6 +1,7 @@
 import { type Progress, createProgress, pluginLine, workerLine } from '../observe/index.js';
 import type { Catalogue } from '../plugin/definition.js';
 import { type XactWorker } from '../domains/xact/topics.js';
+import { cliDomain } from './domain.js';
 import { EXIT, UsageError } from './exit-codes.js';
 import { type Pipeline, type RunReport, WORKER_NAMES } from './pipeline.js';
 import { openRunning, type Running } from './running.js';
@@ -21,6 +22,7 @@ const IDLE_LOOK_MS = 20;
 
 /** Runs workers until a signal, or until there is nothing left to do. */
 export async function runCommand(shell: Shell, flags: RunFlags, catalogue: Catalogue): Promise<number> {
+  if (flags.domain !== undefined) cliDomain(flags.domain); // every worker is one of XACT, the only domain that runs here
   const workers = workersNamed(flags.worker);
   return interruptible(async ({ signal, exitCode }) => {
     const running = await openRunning(shell, { catalogue, workers, api: flags.api });
@@ -28,7 +30,9 @@ export async function runCommand(shell: Shell, flags: RunFlags, catalogue: Catal
     try {
       running.pipeline.start();
       if (running.server !== undefined)
-        shell.notice(`penstock run  ${workers.length} workers, ${running.server.url}  /metrics /livez /readyz /health`);
+        shell.notice(
+          `penstock run  ${workers.length} worker${workers.length === 1 ? '' : 's'}, ${running.server.url}  /metrics /livez /readyz /health`,
+        );
       if (flags.untilIdle === true) await untilIdle(running.pipeline, { signal, waitRetries: flags.waitRetries, onWaiting: watch.waiting });
       else await aborted(signal);
       const report = await finish(running, watch.progress, flags.drainTimeout);

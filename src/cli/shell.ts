@@ -6,6 +6,7 @@ import { renderPretty } from '../diagnostics/render.js';
 import type { Diagnostic } from '../diagnostics/index.js';
 import { byteOutput, type ByteOutput } from './byte-output.js';
 import { UsageError } from './exit-codes.js';
+import { refusalOf } from './refusal.js';
 
 /** What every command gets, whatever it does. */
 export interface Shell {
@@ -74,7 +75,7 @@ function environment(file: string | undefined): Readonly<Record<string, string |
   try {
     return { ...parseEnv(readFileSync(file, 'utf8')), ...process.env };
   } catch (cause) {
-    throw new UsageError(`the environment file ${file} cannot be read: ${(cause as Error).message}`);
+    throw new UsageError(`the environment file ${file} cannot be read: ${refusalOf(cause)}`);
   }
 }
 

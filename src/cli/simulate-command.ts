@@ -3,6 +3,7 @@ import { NO_EVENT_FAULTS, NO_FILE_FAULTS, simulate, startFileServer } from '../s
 import { byteOutput } from './byte-output.js';
 import { openDataDirectory } from './data-directory.js';
 import { EXIT, UsageError } from './exit-codes.js';
+import { refusalOf } from './refusal.js';
 import type { Shell } from './shell.js';
 import { interruptible } from './signals.js';
 
@@ -77,7 +78,7 @@ async function created(path: string): ReturnType<typeof open> {
   try {
     return await open(path, 'w');
   } catch (cause) {
-    throw new UsageError(`${path} cannot be written: ${(cause as Error).message}`);
+    throw new UsageError(`${path} cannot be written: ${refusalOf(cause)}`);
   }
 }
 

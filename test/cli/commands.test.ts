@@ -36,7 +36,7 @@ describe('the command line', () => {
   });
 
   it('ends with 2 on wrong usage, and says what was meant', async () => {
-    expect(await run(['ingst'])).toMatchObject({ code: 2, stderr: expect.stringContaining('Did you mean ingest?') });
+    expect(await run(['ingst'])).toMatchObject({ code: 2, stderr: expect.stringContaining('did you mean ingest?') });
     expect(await run(['ingest', 'x'])).toMatchObject({ code: 2, stderr: expect.stringContaining("'--domain <name>' not specified") });
     expect(await run(['ingest', 'x', '--domain', 'nope'])).toMatchObject({ code: 2, stderr: expect.stringContaining('domains are: xact') });
     expect(await flow(['ingest', join(folder, 'missing'), '--domain', 'xact'])).toMatchObject({

@@ -1,15 +1,16 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { FilterFlags, ReplayFlags, ShowFlags } from '../dlq-command.js';
 import { instant, wholeNumber } from '../parse-option.js';
 import type { Declare } from '../program.js';
 
-const DEFAULT_DOMAIN = 'xact';
+const CATEGORIES = ['transient', 'auth', 'permanent', 'circuit_open', 'unknown'];
+const domainOption = (): Option => new Option('--domain <name>', 'whose dead letters').default('xact', 'xact');
 
 function filtered(command: Command): Command {
   return command
-    .option('--domain <name>', 'whose dead letters', DEFAULT_DOMAIN)
+    .addOption(domainOption())
     .option('--reason <reason>', 'given up for this reason')
-    .option('--category <category>', 'transient, auth, permanent, circuit_open or unknown')
+    .addOption(new Option('--category <category>', 'given up for an error of this kind').choices(CATEGORIES))
     .option('--worker <name>', 'given up by this worker')
     .option('--topic <topic>', 'whose message came from this topic')
     .option('--trace-id <id>', 'of this event')
@@ -20,7 +21,7 @@ function filtered(command: Command): Command {
 }
 
 export const declareDlq: Declare = (program, run) => {
-  const dlq = program.command('dlq').description('messages that were given up');
+  const dlq = program.command('dlq').description('messages that were given up').helpCommand(false);
   const ls = filtered(dlq.command('ls').description('list them with where they came from and why'));
   ls.action(async (flags: FilterFlags) => {
     await run(ls, async (shell) => (await import('../dlq-command.js')).dlqLs(shell, flags));
@@ -29,7 +30,7 @@ export const declareDlq: Declare = (program, run) => {
     .command('show')
     .description('one of them whole')
     .argument('<position...>', 'partition:offset in the dead-letter topic')
-    .option('--domain <name>', 'whose dead letters', DEFAULT_DOMAIN)
+    .addOption(domainOption())
     .option('--bytes', "only the original record's bytes");
   show.action(async (positions: string[], flags: ShowFlags) => {
     await run(show, async (shell) => (await import('../dlq-command.js')).dlqShow(shell, positions, flags));

@@ -1,4 +1,5 @@
-import { duration, wholeNumber } from '../parse-option.js';
+import { Option } from 'commander';
+import { duration, positiveNumber, wholeNumber } from '../parse-option.js';
 import type { Declare } from '../program.js';
 import type { DevFlags } from '../dev.js';
 import type { RunFlags } from '../run.js';
@@ -28,8 +29,8 @@ export const declareDev: Declare = (program, run) => {
     .command('dev')
     .description('run everything here: simulated events, their files, all workers, an HTTP server')
     .option('--events <n>', 'end when so many events, and what became of them, have left', wholeNumber)
-    .option('--seed <seed>', 'the same seed gives the same events', '1')
-    .option('--rate <n>', 'events a second (default: 20; with --events as fast as possible)', wholeNumber)
+    .addOption(new Option('--seed <seed>', 'the same seed gives the same events').default('1', '1'))
+    .option('--rate <n>', 'events a second (default: 20; with --events as fast as possible)', positiveNumber)
     .option('--send-webhooks', 'really send webhooks and mail')
     .option('--no-api', 'no HTTP server for metrics and health');
   command.action(async (flags: DevFlags) => {

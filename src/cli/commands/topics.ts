@@ -3,7 +3,7 @@ import type { Declare } from '../program.js';
 import type { CatFlags } from '../topics-command.js';
 
 export const declareTopics: Declare = (program, run) => {
-  const topics = program.command('topics').description('what the log holds');
+  const topics = program.command('topics').description('what the log holds').helpCommand(false);
   const ls = topics.command('ls').description('topics, their partitions and how many records they hold');
   ls.action(async () => {
     await run(ls, async (shell) => (await import('../topics-command.js')).topicsLs(shell));
