@@ -46,8 +46,9 @@ const HELP: Readonly<Record<string, string>> = {
 };
 
 function explain(code: string, message: string, spot: Spot, source: readonly string[], file: string): Diagnostic {
-  const wrongIndent = indentation(spot.line, source);
-  if (wrongIndent !== undefined && INDENT_CODES.has(code)) return { code: 'PS1001', severity: 'error', file, ...wrongIndent };
+  const wrongIndent =
+    code === 'BLOCK_AS_IMPLICIT_KEY' ? deeper(spot.line, source) : INDENT_CODES.has(code) ? indentation(spot.line, source) : undefined;
+  if (wrongIndent !== undefined) return { code: 'PS1001', severity: 'error', file, ...wrongIndent };
   const reference = /\$\{[^}]*\}?/.exec(source[spot.line - 1]?.slice(spot.column - 2) ?? '');
   if (reference?.index === 0) {
     const place = { line: spot.line, column: spot.column - 1, endLine: spot.line, endColumn: spot.column - 1 + reference[0].length };
@@ -78,25 +79,52 @@ function explain(code: string, message: string, spot: Spot, source: readonly str
 
 const INDENT_CODES: ReadonlySet<string> = new Set(['BAD_INDENT', 'MISSING_CHAR', 'UNEXPECTED_TOKEN', 'BAD_COLLECTION_ITEM', 'IMPOSSIBLE']);
 
+/** A line as a key, with the spaces and dashes before it. */
+function keyAt(source: readonly string[], line: number): RegExpExecArray | null {
+  return /^( *)((?:- +)*)(["']?)([\w.-]+)\3\s*:(?:\s|$)/.exec(source[line - 1] ?? '');
+}
+
+type Indented = Omit<Diagnostic, 'code' | 'severity' | 'file'>;
+
+function indented(
+  line: number,
+  indent: number,
+  key: string,
+  sibling: { readonly key: string; readonly column: number; readonly line: number },
+): Indented {
+  return {
+    line,
+    column: indent + 1,
+    endLine: line,
+    endColumn: indent + 1 + key.length,
+    message: `this line is indented by ${indent} space${indent === 1 ? '' : 's'}, its siblings by ${sibling.column}`,
+    help: `indent "${key}" like "${sibling.key}" on line ${sibling.line}`,
+  };
+}
+
+/** Whether the key below this line stands deeper although the key of this line has its value already. */
+function deeper(line: number, source: readonly string[]): Indented | undefined {
+  const above = keyAt(source, line);
+  if (above === null || /:\s/.test(source[line - 1]!.slice(above[0].length))) return undefined;
+  let below = line + 1;
+  while (below <= source.length && /^\s*(?:#|$)/.test(source[below - 1]!)) below += 1;
+  const here = keyAt(source, below);
+  const column = above[1]!.length + above[2]!.length;
+  if (here === null || here[2] !== '' || here[1]!.length <= column) return undefined;
+  return indented(below, here[1]!.length, here[4]!, { key: above[4]!, column, line });
+}
+
 /** Whether a key of this line stands almost, but not quite, under its sibling above. */
-function indentation(line: number, source: readonly string[]): Omit<Diagnostic, 'code' | 'severity' | 'file'> | undefined {
-  const keyAt = (number: number) => /^( *)((?:- +)*)(["']?)([\w.-]+)\3\s*:(?:\s|$)/.exec(source[number - 1] ?? '');
-  const here = keyAt(line);
+function indentation(line: number, source: readonly string[]): Indented | undefined {
+  const here = keyAt(source, line);
   if (here === null || here[2] !== '') return undefined;
   const indent = here[1]!.length;
   for (let above = line - 1; above > 0 && above > line - 50; above--) {
-    const sibling = keyAt(above);
+    const sibling = keyAt(source, above);
     if (sibling === null) continue;
     const column = sibling[1]!.length + sibling[2]!.length;
     if (column === indent || Math.abs(column - indent) > 1) return undefined;
-    return {
-      line,
-      column: indent + 1,
-      endLine: line,
-      endColumn: indent + 1 + here[4]!.length,
-      message: `this line is indented by ${indent} space${indent === 1 ? '' : 's'}, its siblings by ${column}`,
-      help: `indent "${here[4]}" like "${sibling[4]}" on line ${above}`,
-    };
+    return indented(line, indent, here[4]!, { key: sibling[4]!, column, line: above });
   }
   return undefined;
 }

@@ -71,6 +71,7 @@ class Compiler {
     if (!isMap(item)) return this.wrong(path, `a condition is a map with field and an operator; this is ${nameOf(item)}`);
     if (GROUPS.some((key) => key in item)) return this.group(item, path);
     const read = this.field(item, path);
+    if ('operator' in item && typeof item['operator'] === 'string') return this.wordedOperator(item['operator'], path);
     const stray = Object.keys(item).find((key) => key !== 'field' && !OPERATORS.includes(key));
     if (stray !== undefined) return this.wrong([...path, stray], `a condition has no operator "${stray}"`, meant(stray, OPERATORS));
     const tests = this.tests(item, path);
@@ -83,6 +84,16 @@ class Compiler {
       const value = read(context);
       return tests.every((test) => test(value));
     };
+  }
+
+  /** The form of other systems, `operator: gt` beside `value: 3`, has one key too many: what is to be typed is said. */
+  private wordedOperator(operator: string, path: Path): Decide {
+    const known = OPERATORS.includes(operator) ? operator : (didYouMean(operator, OPERATORS) ?? 'equals');
+    return this.wrong(
+      [...path, 'operator'],
+      'a condition has no key "operator": the operator is a key itself',
+      `write { field: ..., ${known}: ... }; operators are ${OPERATORS.join(', ')}`,
+    );
   }
 
   private field(item: Fields, path: Path): ReadField {

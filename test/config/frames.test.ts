@@ -63,6 +63,22 @@ describe('findings as people see them', () => {
     );
   });
 
+  it('shows a key that stands deeper than the one above it, which has its value', () => {
+    const text = 'plugins:\n  - name: audit_logger\n\n      # on\n     enabled: true\n    priority: 10\n';
+    expect(new YamlFile(text, 'f.yaml').diagnostics).toMatchObject([
+      {
+        line: 5,
+        column: 6,
+        message: 'this line is indented by 5 spaces, its siblings by 4',
+        help: 'indent "enabled" like "name" on line 2',
+      },
+    ]);
+    expect(new YamlFile('a: b: c\n  d: e\n', 'f.yaml').diagnostics[0]).toMatchObject({
+      line: 1,
+      message: 'a second ": " stands in this line',
+    });
+  });
+
   it('shows the first error of each block of a file', () => {
     const text = 'a: @x\nb: `y\nc: fine\nd: 1\nd: 2\n';
     expect(new YamlFile(text, 'f.yaml').diagnostics.map(({ line, column, message }) => [line, column, message])).toEqual([

@@ -32,6 +32,20 @@ function decision(block: unknown): boolean {
   });
   return decide!(context);
 }
+it('says how an operator is written to those who know another form', () => {
+  const faults: ConditionFault[] = [];
+  compileConditions({ all: [{ field: 'message.size', operator: 'gt', value: 1 }] }, (fault) => void faults.push(fault));
+  compileConditions({ all: [{ field: 'message.size', operator: 'equls', value: 1 }] }, (fault) => void faults.push(fault));
+  expect(faults).toMatchObject([
+    {
+      path: ['all', 0, 'operator'],
+      message: expect.stringContaining('the operator is a key itself'),
+      help: expect.stringContaining('gt: ... }'),
+    },
+    { help: expect.stringContaining('equals: ... }') },
+  ]);
+});
+
 const holds = (item: object): boolean => decision({ all: [item] });
 
 describe('conditions', () => {
