@@ -68,6 +68,10 @@ const HOUSE: Readonly<Record<string, Room>> = {
     rooms: [...ground, 'src/testing', 'src/plugin', 'src/transport', 'src/transport/memory', 'src/domains', 'src/runtime', 'src/simulator'],
     packages: ['rxjs'],
   },
+  'src/testing/kit': {
+    rooms: [...ground, 'src/testing', 'src/testing/specs', 'src/plugin', 'src/domains'],
+    packages: ['rxjs', 'zod', 'fast-check', 'vitest'],
+  },
   'src/testing/specs': {
     rooms: [...ground, 'src/testing', 'src/plugin', 'src/plugin/loader', 'src/config', 'src/domains'],
     packages: ['rxjs', 'zod', 'yaml'],

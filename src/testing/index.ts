@@ -1,9 +1,11 @@
+export * from './kit/index.js';
 export { drawLane, LaneError, type Listening, type Mark } from './lane.js';
 export * from './law.js';
 export * from './marbles.js';
 export type { Mocks, MockUse } from './mocks.js';
 export type { Expectations, MarblePlay, PlayedLane, PlayedMark, PlayProblem } from './play.js';
 export { drawPlay, MarblesError } from './report.js';
+export * from './simulation/index.js';
 export {
   alignedLanes,
   type CaseResult,
