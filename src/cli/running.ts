@@ -1,4 +1,5 @@
 import { hasErrors, type PipelineConfig } from '../config/index.js';
+import { PenstockError } from '../diagnostics/index.js';
 import { STAGE_SCHEMAS, XACT_STAGES } from '../domains/xact/stages.js';
 import { XACT, type XactWorker } from '../domains/xact/topics.js';
 import { createCapture, type WebhookPerformer } from '../http/index.js';
@@ -14,6 +15,7 @@ import {
 } from '../observe/index.js';
 import { assemble } from '../plugin/index.js';
 import type { Catalogue } from '../plugin/definition.js';
+import { sealing } from '../runtime/sealing.js';
 import type { Transport } from '../transport/transport.js';
 import { type DataDirectory, openDataDirectory } from './data-directory.js';
 import { InvalidConfiguration } from './exit-codes.js';
@@ -90,7 +92,7 @@ export async function openRunning(shell: Shell, options: RunOptions): Promise<Ru
     }
   };
   try {
-    const transport = await openLog(config, data);
+    const transport = await openLog(config, data, (error) => log.warn('the log', { code: codeOf(error), error: error.message }));
     closing.push(() => transport.close());
     await set.load();
     closing.push(() => set.unload());
@@ -104,6 +106,7 @@ export async function openRunning(shell: Shell, options: RunOptions): Promise<Ru
       metrics,
       health,
       env: shell.env,
+      sealing: sealing(Object.fromEntries(loaded.variables.map(({ name }) => [name, shell.env[name]]))),
       capture: (options.capture ?? captureOf)(config),
     });
     closing.push(() => pipeline.close());
@@ -144,6 +147,10 @@ export async function openRunning(shell: Shell, options: RunOptions): Promise<Ru
     await closeAll();
     throw error;
   }
+}
+
+function codeOf(error: Error): string | undefined {
+  return error instanceof PenstockError ? error.code : undefined;
 }
 
 /** Records webhooks and e-mails where the configuration says so. */

@@ -24,6 +24,7 @@ import type { Failing } from '../runtime/failure-route.js';
 import { guard } from '../runtime/guarded-call.js';
 import { outboxCalls } from '../runtime/outbox-calls.js';
 import { pluginActions, publisher } from '../runtime/plugin-actions.js';
+import type { Sealing } from '../runtime/sealing.js';
 import { carrySink } from '../runtime/sink.js';
 import { chainsOf } from '../runtime/stage.js';
 import { checkLogEnds, tableWriter, type TableWriter, type TableWriterOptions } from '../runtime/table-writer.js';
@@ -44,6 +45,8 @@ export interface PipelineOptions {
   readonly metrics: Metrics;
   readonly health: Health;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Keeps values of the environment out of what is stored. */
+  readonly sealing: Sealing;
   /** Performs webhooks and e-mails instead of sending them. */
   readonly capture?: WebhookPerformer | undefined;
 }
@@ -109,6 +112,7 @@ function sharedOptions(
     worker: name,
     produce,
     claims,
+    sealing: options.sealing,
     outboxTopic: topicName('xact.actions_outbox'),
     deadLetterTopic: topicName('xact.dlq'),
     concurrency: config.actions.concurrency,
@@ -227,7 +231,7 @@ async function builderFor(name: XactWorker, wiring: Wiring): Promise<Builder> {
       });
       const sender =
         options.capture ?? createWebhookPerformer({ connections: config.connections, fetch, timeoutMs: config.actions.webhookTimeoutMs });
-      const performers = { ...sender, publish: publisher(wiring.produce) };
+      const performers = { ...sender, publish: publisher(wiring.produce), sealing: options.sealing };
       const services = meteredGuard(guard({ ...config.actions.breaker, ignoreAuth: false }), metrics, 'actions');
       return (shared) => ({
         settled$: xactActions({

@@ -17,6 +17,7 @@ import type { ClaimChecks } from './claim-check.js';
 import { deadLetterRecord } from './dead-letter.js';
 import { recordOf, textHeaders } from './item.js';
 import { doneActionsOf } from './retry-policy.js';
+import { type Sealing, sealing } from './sealing.js';
 import { beforeContext, type Performing } from './stage.js';
 
 /** What of a context travels with an action that somebody else performs later. */
@@ -37,6 +38,8 @@ export const outboxRecord = z.object({
   plugin: z.string(),
   action: z.looseObject({ type: z.enum(['http_webhook', 'send_email', 'publish_to_topic']), params: z.record(z.string(), z.unknown()) }),
   context: outboxContext,
+  /** Variables whose values belong into the action when it is performed. */
+  sealed: z.array(z.string()).optional(),
 });
 export type OutboxRecord = z.output<typeof outboxRecord>;
 
@@ -50,6 +53,8 @@ export interface PluginActionsOptions
   readonly deadLetterTopic: string;
   /** Where values lie that are too large to travel; without it every record travels as it is. */
   readonly claims?: ClaimChecks | undefined;
+  /** Keeps secrets out of what is stored. Without it actions are stored as they were asked for. */
+  readonly sealing?: Sealing | undefined;
   readonly redact?: (text: string) => string;
   /** Told of each action that was done, made durable in the outbox, or given up. */
   readonly onAction?: (planned: PlannedAction, result: 'done' | 'queued' | 'dead_lettered') => void;
@@ -76,7 +81,7 @@ export function pluginActions(options: PluginActionsOptions): PluginActions {
   const perform = performActions({
     ...options,
     publish: publisher(produce),
-    background: (planned, context) => keep(outboxEntry(outboxTopic, planned, context)),
+    background: (planned, context) => keep(outboxEntry(planned, context, options)),
     onActionFailed: async (planned, error, context) => {
       await keep(actionLetter(planned, error, context, options));
       onAction?.(planned, 'dead_lettered');
@@ -96,11 +101,13 @@ export function pluginActions(options: PluginActionsOptions): PluginActions {
   return { perform: perform as Performing, done: (record) => [...(doneIds.get(record) ?? [])] };
 }
 
-function outboxEntry(topic: string, planned: PlannedAction, context: Context): NewRecord {
+function outboxEntry(planned: PlannedAction, context: Context, { outboxTopic: topic, sealing }: PluginActionsOptions): NewRecord {
+  const asked = planned.action as unknown as OutboxRecord['action'];
+  const { action, names } = sealing?.seal(asked) ?? { action: asked, names: [] };
   const entry: OutboxRecord = {
     id: planned.id,
     plugin: planned.plugin,
-    action: planned.action as unknown as OutboxRecord['action'],
+    action,
     context: {
       domain: context.domain,
       stage: context.stage,
@@ -111,13 +118,14 @@ function outboxEntry(topic: string, planned: PlannedAction, context: Context): N
       retry_count: context.retry_count,
       timestamp: context.timestamp.toISOString(),
     },
+    ...(names.length === 0 ? {} : { sealed: [...names] }),
   };
   return { topic, key: context.event_id, value: JSON.stringify(entry), headers: { 'idempotency-key': planned.id } };
 }
 
 /** An action given up: what it was, for whom, and why; its bytes are those of its own description, so that a replay goes to the outbox. */
 function actionLetter(planned: PlannedAction, error: unknown, context: Context, options: PluginActionsOptions): NewRecord {
-  const entry = outboxEntry(options.outboxTopic, planned, context);
+  const entry = outboxEntry(planned, context, options);
   return deadLetterRecord({
     topic: options.deadLetterTopic,
     source: { kind: 'made', topic: options.outboxTopic, key: context.event_id, bytes: Buffer.from(String(entry.value)) },
@@ -137,11 +145,18 @@ export interface OutboxPerformers {
   readonly webhook: Perform<WebhookAction>;
   readonly email: Perform<EmailAction>;
   readonly publish: Perform<PublishAction>;
+  /** Puts the values of variables back. Without it an action that needs them fails. */
+  readonly sealing?: Sealing | undefined;
 }
 
+const NO_VARIABLES = sealing({});
+
 /** Performs an action of the outbox as it was asked for. */
-export async function performOutbox({ id, plugin, action, context }: OutboxRecord, performers: OutboxPerformers): Promise<void> {
-  const asked = action as unknown as Action;
+export async function performOutbox(
+  { id, plugin, action, context, sealed = [] }: OutboxRecord,
+  performers: OutboxPerformers,
+): Promise<void> {
+  const asked = (performers.sealing ?? NO_VARIABLES).open({ action, names: sealed }) as unknown as Action;
   const seen = new PluginContext({ ...context, message: null, timestamp: new Date(context.timestamp) });
   const planned: PlannedAction = { id, plugin, action: asked, mode: 'background', required: false };
   if (asked.type === 'http_webhook') await performers.webhook(asked, planned, seen);

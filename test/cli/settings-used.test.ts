@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { PipelineConfig } from '../../src/config/index.js';
+import { builtIns } from '../../plugins/index.js';
 import { openRunning } from '../../src/cli/running.js';
 import { type RunReport, WORKER_NAMES } from '../../src/cli/pipeline.js';
 import type { Shell } from '../../src/cli/shell.js';
@@ -21,6 +22,7 @@ const ELSEWHERE = [
   /^file$/, // where it was read from
   /^environment$/, // makes `production`
   /^brokers\./,
+  /^kafka\./, // where brokers are named
   /^domains\./, // one domain runs here
   /^plugins\./, // the loader
   /^moduleAliases\./,
@@ -148,5 +150,34 @@ describe('settings', () => {
     const { left } = await performed('captured', `${CONFIG}actions: { capture: true }\n`);
     expect(left).toMatchObject({ delivered: 1 });
     expect(asked).toEqual([]);
+  });
+
+  it('G6: no value of a variable is stored with an action, and it arrives all the same', async () => {
+    asked.splice(0);
+    const plugins = join(folder, 'hook.yaml');
+    writeFileSync(
+      plugins,
+      'plugins: [{ name: hook, type: status_trigger, config: { triggers: [{ status: a, webhook: { url: "${HOOK}/t", headers: { Authorization: "Bearer ${TOKEN}" } } }] } }]\n',
+    );
+    const yaml = `${CONFIG}kafka: { xact: { plugins: { config_path: hook.yaml } } }\nhttp: { allow_localhost: true }\n`;
+    const env = { HOOK: 'http://localhost:1/secret-path', TOKEN: 'very-secret-token' };
+    const running = await openRunning(
+      { ...shell('sealed', yaml), env },
+      { catalogue: builtIns, workers: ['xact-event-ingester'], api: false },
+    );
+    try {
+      const event = { type: 'x.a', traceId: 't1', utcDateTime: '2031-03-04T05:06:07Z', data: { assignmentId: 'A' } };
+      await running.transport.produce([{ topic: topicName('xact.events'), key: 't1', value: JSON.stringify(event) }]);
+      running.pipeline.start();
+      await until('the event to have left', async () => (await running.pipeline.busy()) === undefined);
+      const stored: string[] = [];
+      for (const { partition } of await running.transport.offsets(OUTBOX))
+        for await (const { value } of running.transport.read(OUTBOX, partition)) stored.push(value!.toString());
+      expect(stored).toHaveLength(1);
+      expect(stored[0]).not.toMatch(/secret/);
+      expect(JSON.parse(stored[0]!)).toMatchObject({ sealed: ['HOOK', 'TOKEN'], action: { params: { url: '${HOOK}/t' } } });
+    } finally {
+      await running.end();
+    }
   });
 });

@@ -11,6 +11,7 @@ import {
   type XactWorker,
 } from '../../src/domains/xact/topics.js';
 import { xactActions } from '../../src/domains/xact/workers/xact-actions.js';
+import { sealing } from '../../src/runtime/sealing.js';
 import { readDeadLetter, replayRecord } from '../../src/runtime/dead-letter.js';
 import { retryHeaders } from '../../src/runtime/retry-policy.js';
 import { until } from '../transport/collector.js';
@@ -240,6 +241,22 @@ describe('xact-actions', () => {
     const given = letters.find(({ reason }) => reason === 'max_retries_exceeded')!;
     expect(given).toMatchObject({ trace_id: 't1', action_id: 'bad', plugin: 'hook', action: 'http_webhook' });
     expect(given.original_task).toMatchObject({ id: 'bad', plugin: 'hook' });
+  });
+
+  it('G6: gets the values of the variables that were left out when it was stored', async () => {
+    const bench = await workerBench();
+    const called: unknown[] = [];
+    const unused = () => Promise.reject(new Error('not asked'));
+    const webhook = (action: { readonly params: unknown }): void => void called.push(action.params);
+    const worker = bench.start('xact-actions', (shared) =>
+      xactActions({ ...shared, performers: { webhook, email: unused, publish: unused, sealing: sealing({ TOKEN: 'the-token' }) } }),
+    );
+    const entry = { ...outboxEntry('one'), sealed: ['TOKEN'] } as { action?: object };
+    entry.action = { type: 'http_webhook', params: { url: 'https://hooks.example.com/', headers: { Authorization: 'Bearer ${TOKEN}' } } };
+    await bench.send('xact.actions_outbox', entry);
+    await bench.idle();
+    expect(worker.doors()).toEqual({ delivered: 1 });
+    expect(called).toEqual([{ url: 'https://hooks.example.com/', headers: { Authorization: 'Bearer the-token' } }]);
   });
 
   it('replayed, an action is performed again under its own id', async () => {
