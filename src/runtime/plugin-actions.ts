@@ -72,7 +72,7 @@ export interface PluginActions {
  * is dead-lettered as an action, and its delivery goes on.
  */
 export function pluginActions(options: PluginActionsOptions): PluginActions {
-  const { produce, outboxTopic, claims, onAction } = options;
+  const { produce, claims, onAction } = options;
   const keep = async (record: NewRecord): Promise<void> => {
     await produce([claims === undefined ? record : await claims.check(record, undefined)]);
   };
