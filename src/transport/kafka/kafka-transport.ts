@@ -22,6 +22,7 @@ import type {
 } from '../transport.js';
 import { createClient } from './client.js';
 import { compressionType } from './compression.js';
+import type { GroupView } from './group-view.js';
 import { MarkTopics } from './mark-topics.js';
 import { KafkaMember } from './member.js';
 import { BatchingProducer } from './producer.js';
@@ -45,6 +46,8 @@ export class KafkaTransport implements Transport {
   private readonly producer: BatchingProducer;
   private readonly markTopics: MarkTopics;
   private readonly consumers = new Map<GroupConsumer, Committer>();
+  /** Members that were made in this turn of the event loop, by group and where they begin. */
+  private readonly young = new Map<string, KafkaMember>();
   private readonly departures: (() => void)[] = [];
   private readonly turns = new Map<string, number>();
   private closing: Promise<void> | undefined;
@@ -108,19 +111,7 @@ export class KafkaTransport implements Transport {
     const { settings } = this;
     const clock = asyncScheduler;
     const onWarning = (error: Error) => settings.onWarning(error);
-    const store = new KafkaMember({
-      client: () => this.kafka,
-      settings,
-      directory: this.directory,
-      producer: this.producer,
-      marks: this.markTopics,
-      group: consume.group,
-      topics: consume.topics,
-      from: consume.from ?? 'earliest',
-      creditBytes: consume.credits.bytes,
-      place: (records) => this.place(records),
-      refusal: (record) => this.refusal(record),
-    });
+    const store = this.viewOf(consume);
     const poke: { by?: () => void } = {};
     const committer = new Committer({ store, clock, retryMs: settings.retryMs, onFault: () => poke.by?.(), onWarning });
     const consumer = new GroupConsumer({
@@ -144,6 +135,29 @@ export class KafkaTransport implements Transport {
     return consumer;
   }
 
+  /** Consumers of one group that are made together and read different topics are one member of it. */
+  private viewOf({ group, topics, from = 'earliest', credits }: ConsumeOptions): GroupView {
+    const name = `${group}\0${from}`;
+    const view = this.young.get(name)?.view(topics, credits.bytes);
+    if (view !== undefined) return view;
+    const member = new KafkaMember({
+      client: () => this.kafka,
+      settings: this.settings,
+      directory: this.directory,
+      producer: this.producer,
+      marks: this.markTopics,
+      group,
+      from,
+      place: (records) => this.place(records),
+      refusal: (record) => this.refusal(record),
+    });
+    this.young.set(name, member);
+    setImmediate(() => {
+      if (this.young.get(name) === member) this.young.delete(name);
+    });
+    return member.view(topics, credits.bytes)!;
+  }
+
   async *read(topic: string, partition: number, from = 0): AsyncIterable<LogRecord> {
     const bounds = (await this.directory.offsets(topic))[partition];
     if (bounds === undefined) throw new PenstockError('PS3001', `topic ${topic} has no partition ${partition}`, { category: 'permanent' });
@@ -160,10 +174,10 @@ export class KafkaTransport implements Transport {
   }
 
   async backlog(group: string, topics: readonly string[]): Promise<number> {
-    const progress = await this.directory.progress(group, topics);
+    const [progress, bounds] = await Promise.all([this.directory.progress(group, topics), this.directory.offsetsOf(topics)]);
     let open = 0;
-    for (const topic of topics) {
-      for (const { partition, start, end } of await this.directory.offsets(topic)) {
+    for (const [topic, offsets] of bounds) {
+      for (const { partition, start, end } of offsets) {
         const found = progress.get(nameOf({ topic, partition }));
         if (found === undefined) open += end - start;
         else open += Math.max(0, end - Math.max(found.offset, start) - countIn(found.beyond, found.offset));

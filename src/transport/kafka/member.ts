@@ -1,11 +1,12 @@
 import type { EachBatchPayload, Kafka } from 'kafkajs';
 import { PenstockError } from '../../diagnostics/index.js';
 import { nameOf } from '../balance.js';
-import type { Beat, BeatAnswer, Change, GroupStore, Lease, PartitionName, WriteResult, WriteUnit } from '../log-store.js';
+import type { BeatAnswer, Change, Lease, PartitionName, WriteResult, WriteUnit } from '../log-store.js';
 import type { Prepared } from '../prepared.js';
 import type { LogRecord } from '../transport.js';
 import { CommitPath, type CommitRequest } from './commit-path.js';
 import { commitText, type Held, hold, startOf } from './held-partition.js';
+import { GroupView, type SharedMember } from './group-view.js';
 import type { MarkTopics } from './mark-topics.js';
 import type { ReadAhead } from './partition-buffer.js';
 import type { BatchingProducer } from './producer.js';
@@ -22,10 +23,7 @@ export interface MemberOptions {
   readonly producer: BatchingProducer;
   readonly marks: MarkTopics;
   readonly group: string;
-  readonly topics: readonly string[];
   readonly from: 'earliest' | 'latest';
-  /** The most bytes that may be in flight: no partition reads further ahead than its share of it. */
-  readonly creditBytes: number;
   place(records: readonly Prepared[]): Promise<readonly Placed[]>;
   refusal(record: Prepared): Error | undefined;
 }
@@ -39,10 +37,10 @@ const MOST_PAUSE_MS = 5000;
  * One member of a group on Kafka, as the group consumer above wants it: which partitions it holds, what was fetched of them, and a way to commit. The
  * client fetches into buffers here and never waits for a delivery; a partition whose buffer is full is paused.
  */
-export class KafkaMember implements GroupStore {
-  readonly leaseMs = undefined;
+export class KafkaMember implements SharedMember {
+  private readonly views = new Set<GroupView>();
   private readonly listeners = new Set<(change: Change) => void>();
-  private readonly held = new Map<string, Held>();
+  private readonly partitions = new Map<string, Held>();
   private session: Session | undefined;
   private living: Promise<void> | undefined;
   private closed = false;
@@ -51,9 +49,12 @@ export class KafkaMember implements GroupStore {
   private joins = 0;
   private joinedAt = 0;
   private failures = 0;
+  /** The most bytes that may be in flight: no partition reads further ahead than its share of it. */
+  private creditBytes = 0;
   private fault: PenstockError | undefined;
   private via: EachBatchPayload['commitOffsetsIfNecessary'] | undefined;
-  private over: ((error: PenstockError) => void) | undefined;
+  /** Ends the session: by a failure, or as planned. */
+  private over: ((error: PenstockError | undefined) => void) | undefined;
   private awake: (() => void) | undefined;
   private readonly path: CommitPath;
   private readonly watchdog: Watchdog;
@@ -72,7 +73,7 @@ export class KafkaMember implements GroupStore {
       settings,
       directory,
       group,
-      held: () => [...this.held.values()],
+      held: () => [...this.partitions.values()],
       beatAt: () => (this.joinedAt === 0 ? undefined : this.session?.beatAt),
       truncated: (held) => this.drop(held),
       restart: (error) => this.restart(error),
@@ -84,11 +85,11 @@ export class KafkaMember implements GroupStore {
   }
 
   end(topic: string, partition: number): number {
-    return this.held.get(nameOf({ topic, partition }))?.end ?? 0;
+    return this.partitions.get(nameOf({ topic, partition }))?.end ?? 0;
   }
 
   read(topic: string, partition: number, from: number): readonly LogRecord[] {
-    const held = this.held.get(nameOf({ topic, partition }));
+    const held = this.partitions.get(nameOf({ topic, partition }));
     if (held === undefined) return [];
     let records: readonly LogRecord[] = [];
     while (records.length === 0 && held.buffer.length > 0) records = held.buffer.take(from);
@@ -100,11 +101,20 @@ export class KafkaMember implements GroupStore {
     return records;
   }
 
-  /** The first beat begins to join; each says what is held now. Rejects while the group cannot be reached. */
-  beat(_beat: Beat): Promise<BeatAnswer> {
-    this.living ??= this.live();
+  /** Another consumer of the same process that reads other topics of the group; undefined when it came too late, or reads the same. */
+  view(topics: readonly string[], creditBytes: number): GroupView | undefined {
+    if (this.living !== undefined || [...this.views].some((view) => view.topics.some((topic) => topics.includes(topic)))) return undefined;
+    const view = new GroupView(this, topics);
+    this.views.add(view);
+    this.creditBytes += creditBytes;
+    return view;
+  }
+
+  /** The first call begins to join; each says what is held now. Rejects while the group cannot be reached. */
+  held(): Promise<BeatAnswer> {
+    this.living ??= laterThisTurn().then(() => this.live());
     if (this.fault !== undefined) return Promise.reject(this.fault);
-    const granted = [...this.held.values()].map(({ topic, partition, epoch, progress }) => ({ topic, partition, epoch, progress }));
+    const granted = [...this.partitions.values()].map(({ topic, partition, epoch, progress }) => ({ topic, partition, epoch, progress }));
     return Promise.resolve({ granted, surplus: [] });
   }
 
@@ -121,18 +131,29 @@ export class KafkaMember implements GroupStore {
     return this.path.write(units);
   }
 
-  async leave(): Promise<void> {
+  /** The member leaves its group with the last of its views; before, it goes on with the topics of the others. */
+  async viewLeft(view: GroupView): Promise<void> {
+    this.views.delete(view);
+    if (this.views.size > 0) {
+      for (const held of this.partitions.values()) if (view.topics.includes(held.topic)) this.partitions.delete(nameOf(held));
+      this.over?.(undefined);
+      return;
+    }
     this.closed = true;
     this.watchdog.stop();
-    this.held.clear();
+    this.partitions.clear();
     this.path.changed();
-    this.over?.(closing());
+    this.over?.(undefined);
     this.awake?.();
     await this.living;
   }
 
+  private topics(): readonly string[] {
+    return [...new Set([...this.views].flatMap((view) => view.topics))];
+  }
+
   private isCurrent({ topic, partition, epoch }: Lease): boolean {
-    return this.held.get(nameOf({ topic, partition }))?.epoch === epoch;
+    return this.partitions.get(nameOf({ topic, partition }))?.epoch === epoch;
   }
 
   /** Lives after lives, until the member leaves: a session that ends is followed by another, with a pause that grows. */
@@ -146,39 +167,35 @@ export class KafkaMember implements GroupStore {
       }
       const reason = await this.liveOnce(topics);
       if (this.closed) break;
-      if (reason.code === 'PS3008') continue;
-      await this.pause(this.backoff());
+      if (reason !== undefined) await this.pause(this.backoff());
     }
   }
 
-  private async liveOnce(topics: readonly string[]): Promise<PenstockError> {
+  private async liveOnce(topics: readonly string[]): Promise<PenstockError | undefined> {
     const { client, settings, group } = this.options;
     const listener = {
       joined: (partitions: readonly PartitionName[], continuous: boolean) => this.joined(partitions, continuous),
       rebalancing: () => undefined,
       batch: (payload: EachBatchPayload) => this.take(payload),
       ended: (error: PenstockError) => this.over?.(error),
-      owned: () => ({ owned: [...this.held.values()].map(({ topic, partition }) => ({ topic, partition })), since: this.joinedAt }),
+      owned: () => ({ owned: [...this.partitions.values()].map(({ topic, partition }) => ({ topic, partition })), since: this.joinedAt }),
     };
-    const ended = new Promise<PenstockError>((resolve) => {
+    const ended = new Promise<PenstockError | undefined>((resolve) => {
       this.over = resolve;
     });
     const session = new Session({ client, settings, group, topics, listener });
     this.session = session;
     this.via = undefined;
     session.start().catch((error: unknown) => listener.ended(error as PenstockError));
-    const looking = topics.length < this.options.topics.length ? this.lookForMore(topics) : undefined;
+    const looking = topics.length < this.topics().length ? this.lookForMore(topics) : undefined;
     const reason = await ended;
     clearInterval(looking);
     this.over = undefined;
     this.session = undefined;
     this.joins += 1;
     this.joinedAt = 0;
-    this.held.clear();
-    if (!this.closed && reason.code !== 'PS3008') {
-      this.fault = reason;
-      settings.onWarning(reason);
-    }
+    this.partitions.clear();
+    if (!this.closed && reason !== undefined) this.setFault(reason);
     this.reshape();
     await session.close();
     return reason;
@@ -186,7 +203,8 @@ export class KafkaMember implements GroupStore {
 
   /** Undefined when the brokers cannot be asked. */
   private async topicsThere(): Promise<readonly string[] | undefined> {
-    const { directory, topics } = this.options;
+    const { directory } = this.options;
+    const topics = this.topics();
     try {
       const there = await directory.partitionsOf(topics);
       if (there.size === 0) this.setFault(undefined);
@@ -200,7 +218,7 @@ export class KafkaMember implements GroupStore {
   private lookForMore(topics: readonly string[]): NodeJS.Timeout {
     return setInterval(async () => {
       const there = await this.topicsThere();
-      if ((there?.length ?? 0) > topics.length) this.over?.(new PenstockError('PS3008', 'a topic has appeared', { category: 'transient' }));
+      if ((there?.length ?? 0) > topics.length) this.over?.(undefined);
     }, LOOK_FOR_TOPICS_MS);
   }
 
@@ -208,15 +226,15 @@ export class KafkaMember implements GroupStore {
     this.joins += 1;
     this.joinedAt = Date.now();
     const names = new Set(partitions.map(nameOf));
-    for (const [name, held] of this.held) {
+    for (const [name, held] of this.partitions) {
       if (continuous && names.has(name)) this.session?.seek(held, held.buffer.next);
       else {
-        this.held.delete(name);
+        this.partitions.delete(name);
         this.session?.resume(held);
       }
     }
     // Nothing of a new partition is taken before it is known where to begin.
-    for (const partition of partitions) if (!this.held.has(nameOf(partition))) this.session?.pause(partition);
+    for (const partition of partitions) if (!this.partitions.has(nameOf(partition))) this.session?.pause(partition);
     this.path.hold();
     this.reshape();
     void this.settle(this.joins, partitions);
@@ -229,9 +247,9 @@ export class KafkaMember implements GroupStore {
         const { directory, marks, group } = this.options;
         const topics = [...new Set(partitions.map(({ topic }) => topic))];
         const committed = await directory.progress(group, topics);
-        const bounds = new Map((await Promise.all(topics.map((topic) => directory.offsets(topic)))).map((each, at) => [topics[at]!, each]));
+        const bounds = await directory.offsetsOf(topics);
         await marks.restore(
-          partitions.filter((partition) => !this.held.has(nameOf(partition))),
+          partitions.filter((partition) => !this.partitions.has(nameOf(partition))),
           Date.now(),
         );
         if (this.joins !== join || this.closed) return;
@@ -254,7 +272,7 @@ export class KafkaMember implements GroupStore {
 
   private begin(partition: PartitionName, committed: Parameters<typeof startOf>[0], bounds: Parameters<typeof startOf>[1]): void {
     const name = nameOf(partition);
-    const before = this.held.get(name);
+    const before = this.partitions.get(name);
     if (before !== undefined) {
       before.end = bounds.end;
       // Nobody else has had it meanwhile: what is out goes on.
@@ -272,19 +290,19 @@ export class KafkaMember implements GroupStore {
     }
     this.epochs += 1;
     const held = hold(partition, this.epochs, progress, bounds, Date.now());
-    this.held.set(name, held);
+    this.partitions.set(name, held);
     this.session?.seek(held, progress.offset);
     this.session?.resume(held);
   }
 
   /** Forgets a partition whose log was cut, and begins it anew. */
   private drop(held: Held): void {
-    this.held.delete(nameOf(held));
+    this.partitions.delete(nameOf(held));
     this.session?.pause(held);
     this.joins += 1;
     this.path.hold();
     this.reshape();
-    void this.settle(this.joins, [...this.held.values(), held]);
+    void this.settle(this.joins, [...this.partitions.values(), held]);
   }
 
   private restart(error: PenstockError): void {
@@ -294,7 +312,7 @@ export class KafkaMember implements GroupStore {
   private take({ batch, resolveOffset, commitOffsetsIfNecessary }: EachBatchPayload): void {
     const { topic, partition } = batch;
     this.via = commitOffsetsIfNecessary;
-    const held = this.held.get(nameOf({ topic, partition }));
+    const held = this.partitions.get(nameOf({ topic, partition }));
     if (held === undefined || held.straying) return;
     const fetchedFrom = Number((batch as unknown as { readonly fetchedOffset: string }).fetchedOffset);
     if (fetchedFrom > held.buffer.next) {
@@ -328,7 +346,7 @@ export class KafkaMember implements GroupStore {
     this.session?.pause(held);
     try {
       const { start, end } = (await this.options.directory.offsets(held.topic))[held.partition]!;
-      if (this.held.get(nameOf(held)) !== held) return;
+      if (this.partitions.get(nameOf(held)) !== held) return;
       held.end = end;
       held.buffer.next = Math.max(held.buffer.next, start);
       this.session?.seek(held, held.buffer.next);
@@ -343,14 +361,14 @@ export class KafkaMember implements GroupStore {
   private commit(request: CommitRequest): Promise<void> {
     if (this.via === undefined) return Promise.reject(this.fault ?? notJoined(this.options.group));
     for (const { topic, partitions } of request.topics) {
-      for (const { partition, text } of partitions) this.held.get(nameOf({ topic, partition }))?.commits.add(text);
+      for (const { partition, text } of partitions) this.partitions.get(nameOf({ topic, partition }))?.commits.add(text);
     }
     return this.via(request);
   }
 
   private readAhead(): ReadAhead {
-    const { settings, creditBytes } = this.options;
-    const share = Math.max(LEAST_AHEAD_BYTES, creditBytes / Math.max(1, this.held.size));
+    const { settings } = this.options;
+    const share = Math.max(LEAST_AHEAD_BYTES, this.creditBytes / Math.max(1, this.partitions.size));
     return { records: settings.readAhead.records, bytes: Math.min(settings.readAhead.bytes, share) };
   }
 
@@ -388,10 +406,11 @@ export class KafkaMember implements GroupStore {
   }
 }
 
-function closing(): PenstockError {
-  return new PenstockError('PS3001', 'the consumer leaves its group', { category: 'transient' });
-}
-
 function notJoined(group: string): PenstockError {
   return new PenstockError('PS3001', `group ${group} is not joined`, { category: 'transient' });
+}
+
+/** Consumers that are subscribed together begin together. */
+function laterThisTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }

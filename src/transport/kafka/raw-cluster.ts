@@ -1,5 +1,6 @@
 import { type Broker, type Cluster, type Kafka, type KafkaMessage, PartitionAssigners } from 'kafkajs';
 import { PenstockError } from '../../diagnostics/index.js';
+import { nameOf } from '../balance.js';
 import type { LogRecord, PartitionOffsets } from '../transport.js';
 import { recordOf } from './record.js';
 import { toPenstock } from './failure.js';
@@ -51,15 +52,30 @@ export class RawCluster {
     }
   }
 
-  /** First and next offsets of every partition. */
-  async offsets(topic: string, partitions: number): Promise<readonly PartitionOffsets[]> {
+  /** First and next offsets of every partition of the topics, given how many each has. */
+  async offsets(topics: ReadonlyMap<string, number>): Promise<ReadonlyMap<string, readonly PartitionOffsets[]>> {
     const cluster = await this.open();
-    await cluster.addMultipleTargetTopics([topic]);
-    if (cluster.findTopicPartitionMetadata(topic).length < partitions) await cluster.refreshMetadata();
-    const asked = Array.from({ length: partitions }, (_, partition) => ({ partition }));
-    const ends = await this.ask(cluster, topic, asked, false);
-    const starts = await this.ask(cluster, topic, asked, true);
-    return asked.map(({ partition }) => ({ partition, start: starts.get(partition)!, end: ends.get(partition)! }));
+    await cluster.addMultipleTargetTopics([...topics.keys()]);
+    for (const [topic, partitions] of topics) {
+      if (cluster.findTopicPartitionMetadata(topic).length < partitions) await cluster.refreshMetadata();
+    }
+    const asked = [...topics].map(([topic, count]) => ({
+      topic,
+      partitions: Array.from({ length: count }, (_, partition) => ({ partition })),
+    }));
+    try {
+      const [ends, starts] = await Promise.all([askFor(cluster, asked, false), askFor(cluster, asked, true)]);
+      return new Map(
+        asked.map(({ topic, partitions }) => [
+          topic,
+          partitions.map(({ partition }) => ({ partition, start: starts(topic, partition), end: ends(topic, partition) })),
+        ]),
+      );
+    } catch (error) {
+      // Leaders may have moved.
+      await this.close();
+      throw error;
+    }
   }
 
   /** The identity that the brokers gave the topic when it was made; undefined where they have none. */
@@ -78,21 +94,6 @@ export class RawCluster {
     this.cluster = undefined;
     this.opening = undefined;
     await cluster?.disconnect();
-  }
-
-  private async ask(cluster: Cluster, topic: string, partitions: { partition: number }[], fromBeginning: boolean) {
-    try {
-      const [answer] = await cluster.fetchTopicsOffset([{ topic, partitions, fromBeginning }]);
-      const offsets = new Map<number, number>(answer!.partitions.map(({ partition, offset }) => [partition, Number(offset)]));
-      for (const { partition } of partitions) {
-        if (!offsets.has(partition)) throw new PenstockError('PS3001', `${topic}/${partition} has no leader`, { category: 'transient' });
-      }
-      return offsets;
-    } catch (error) {
-      // Leaders may have moved.
-      await this.close();
-      throw error;
-    }
   }
 
   private async fetch(topic: string, partition: number, offset: number) {
@@ -149,4 +150,22 @@ export class RawCluster {
     await consumer.connect();
     return this.cluster!;
   }
+}
+
+async function askFor(
+  cluster: Cluster,
+  topics: readonly { readonly topic: string; readonly partitions: { partition: number }[] }[],
+  fromBeginning: boolean,
+): Promise<(topic: string, partition: number) => number> {
+  const answers = await cluster.fetchTopicsOffset(topics.map((each) => ({ ...each, fromBeginning })));
+  const found = new Map(
+    answers.flatMap(({ topic, partitions }) =>
+      partitions.map(({ partition, offset }): [string, number] => [nameOf({ topic, partition }), Number(offset)]),
+    ),
+  );
+  return (topic, partition) => {
+    const offset = found.get(nameOf({ topic, partition }));
+    if (offset === undefined) throw new PenstockError('PS3001', `${topic}/${partition} has no leader`, { category: 'transient' });
+    return offset;
+  };
 }

@@ -116,29 +116,30 @@ export class TopicDirectory {
   async all(): Promise<readonly (TopicSpec & { readonly offsets: readonly PartitionOffsets[] })[]> {
     const names = (await this.call('topics cannot be listed', (admin) => admin.listTopics())).filter((name) => !name.startsWith('__'));
     const retention = await this.retentionOf(names);
-    const topics = [];
-    for (const name of names.toSorted()) {
-      const offsets = await this.offsets(name);
+    const bounds = await this.offsetsOf(names.toSorted());
+    return [...bounds].map(([name, offsets]) => {
       const retentionMs = retention.get(name);
-      topics.push({ name, partitions: offsets.length, offsets, ...(retentionMs === undefined ? {} : { retentionMs }) });
-    }
-    return topics;
+      return { name, partitions: offsets.length, offsets, ...(retentionMs === undefined ? {} : { retentionMs }) };
+    });
   }
 
   /** Rejects with PS3001 when there is no such topic. */
   async offsets(topic: string): Promise<readonly PartitionOffsets[]> {
-    const partitions = (await this.partitionsOf([topic])).get(topic);
-    if (partitions === undefined) {
-      throw new PenstockError('PS3001', `there is no topic ${topic} in the log`, { category: 'permanent' });
-    }
-    return this.again(`the offsets of ${topic} cannot be asked for`, () => this.raw.offsets(topic, partitions));
+    return (await this.offsetsOf([topic])).get(topic)!;
+  }
+
+  /** Of several topics at once; rejects with PS3001 when one is not there. */
+  async offsetsOf(topics: readonly string[]): Promise<ReadonlyMap<string, readonly PartitionOffsets[]>> {
+    if (topics.length === 0) return new Map();
+    const there = await this.partitionsOf(topics);
+    const missing = topics.find((topic) => !there.has(topic));
+    if (missing !== undefined) throw noTopic(missing);
+    return this.again(`the offsets of ${topics.join(', ')} cannot be asked for`, () => this.raw.offsets(there));
   }
 
   /** The brokers' own identity of the topic where they have one; else its name in the cluster. */
   async identity(topic: string): Promise<string> {
-    if (!(await this.partitionsOf([topic])).has(topic)) {
-      throw new PenstockError('PS3001', `there is no topic ${topic} in the log`, { category: 'permanent' });
-    }
+    if (!(await this.partitionsOf([topic])).has(topic)) throw noTopic(topic);
     this.cluster ??= (await this.call('the cluster cannot be described', (admin) => admin.describeCluster())).clusterId;
     const id = await this.again(`the identity of ${topic} cannot be asked for`, () => this.raw.topicId(topic));
     return `${this.cluster}.${id ?? topic}`;
@@ -305,4 +306,8 @@ export class TopicDirectory {
 
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+function noTopic(topic: string): PenstockError {
+  return new PenstockError('PS3001', `there is no topic ${topic} in the log`, { category: 'permanent' });
 }
