@@ -64,6 +64,7 @@ const HOUSE: Readonly<Record<string, Room>> = {
     ],
     packages: ['rxjs', 'fast-check', 'vitest'],
   },
+  'src/testing/picture': { rooms: ['src/testing'], packages: [] },
   'src/testing/simulation': {
     rooms: [...ground, 'src/testing', 'src/plugin', 'src/transport', 'src/transport/memory', 'src/domains', 'src/runtime', 'src/simulator'],
     packages: ['rxjs'],

@@ -5,6 +5,8 @@ export * from './marbles.js';
 export type { Mocks, MockUse } from './mocks.js';
 export type { Expectations, MarblePlay, PlayedLane, PlayedMark, PlayProblem } from './play.js';
 export { drawPlay, MarblesError } from './report.js';
+export * from './picture/index.js';
+export { watchPlays } from './play-watch.js';
 export * from './simulation/index.js';
 export {
   alignedLanes,

@@ -7,6 +7,7 @@ import { LaneError, type Lane, type Listening, parseDrain, parseLane, parseListe
 import { MarbleRun } from './marble-run.js';
 import type { Mocks } from './mocks.js';
 import { type Expectations, judge, type MarblePlay } from './play.js';
+import { told } from './play-watch.js';
 import { MarblesError, tell } from './report.js';
 import { alone, timersTaken } from './virtual-time.js';
 import { WorkerOnLog } from './worker-on-log.js';
@@ -109,7 +110,7 @@ export function marblesSync(subject: MarbleSubject, lanes: Lanes, options: Marbl
     while (run.step());
     const played = run.end();
     while (run.step());
-    play = judge(played(), options);
+    play = told(judge(played(), options));
   } finally {
     run.dispose();
   }
@@ -132,7 +133,7 @@ export async function playMarbles(subject: MarbleSubject, lanes: Lanes, options:
       const played = run.end();
       await run.quiet();
       while (run.step()) await run.quiet();
-      return judge(played(), options);
+      return told(judge(played(), options));
     } finally {
       run.dispose();
     }
