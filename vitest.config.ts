@@ -12,6 +12,7 @@ export const doors = [
   { find: /^penstock\/plugins\/(.*)$/, replacement: `${at('./plugins')}/$1.ts` },
   { find: /^penstock\/workers\/xact-(.*)$/, replacement: `${at('./src/domains/xact/workers')}/xact-$1.ts` },
   { find: /^penstock\/testing$/, replacement: at('./src/testing/index.ts') },
+  { find: /^penstock\/testing\/contract$/, replacement: at('./src/testing/contract/index.ts') },
   { find: /^penstock\/vitest$/, replacement: at('./src/testing/vitest.ts') },
 ];
 

@@ -32,7 +32,8 @@ const PARTS = {
 const FILES = ['cli', 'configuration', 'guarantees', 'metrics', 'plugins', 'tables'];
 
 function testFiles() {
-  return ['test', 'marbles'].flatMap((folder) =>
+  // The suite that every transport passes is tests that others run as well.
+  return ['test', 'marbles', 'src/testing/contract'].flatMap((folder) =>
     readdirSync(new URL(`../${folder}`, import.meta.url), { recursive: true })
       .map((path) => `${folder}/${path.replaceAll('\\', '/')}`)
       .filter((path) => /\.ts$/.test(path) && !path.includes('.blocks'))

@@ -69,6 +69,7 @@ const HOUSE: Readonly<Record<string, Room>> = {
     rooms: [...ground, 'src/testing', 'src/plugin', 'src/transport', 'src/transport/memory', 'src/domains', 'src/runtime', 'src/simulator'],
     packages: ['rxjs'],
   },
+  'src/testing/contract': { rooms: [...ground, 'src/transport'], packages: ['rxjs', 'fast-check', 'vitest'] },
   'src/testing/kit': {
     rooms: [...ground, 'src/testing', 'src/testing/specs', 'src/plugin', 'src/domains'],
     packages: ['rxjs', 'zod', 'fast-check', 'vitest'],

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll } from 'vitest';
 import { Broker } from '../broker/broker.js';
-import { contractTests } from '../transport/conformance.js';
+import { contractTests } from '../../src/testing/contract/index.js';
 import { kafkaSubject } from './subject.js';
 
 let broker: Broker;

@@ -1,6 +1,6 @@
 import type { KafkaOptions } from '../../src/transport/kafka/index.js';
 import { openKafka } from '../../src/transport/kafka/index.js';
-import type { Subject } from '../transport/conformance/bench.js';
+import type { Subject } from '../../src/testing/contract/index.js';
 import type { Broker } from '../broker/broker.js';
 
 /** Settings that make the suites quick: groups settle soon, and what is known of topics is fresh. */

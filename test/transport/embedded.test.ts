@@ -6,7 +6,7 @@ import { PenstockError } from '../../src/diagnostics/index.js';
 import { EmbeddedStore } from '../../src/transport/embedded/embedded-store.js';
 import { openEmbedded } from '../../src/transport/embedded/index.js';
 import { StoreTransport } from '../../src/transport/store-transport.js';
-import { contractTests } from './conformance.js';
+import { contractTests } from '../../src/testing/contract/index.js';
 
 /** The embedded store, which fails when it is told to as it does on a full disk. */
 async function breakable(directory: string) {

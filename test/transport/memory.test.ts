@@ -3,7 +3,7 @@ import { describe, it } from 'vitest';
 import { PenstockError } from '../../src/diagnostics/index.js';
 import { memoryTransport } from '../../src/transport/memory/index.js';
 import { Collector, until } from './collector.js';
-import { contractTests } from './conformance.js';
+import { contractTests } from '../../src/testing/contract/index.js';
 
 contractTests('memory', () => {
   let broken = false;

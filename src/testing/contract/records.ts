@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import type { NewRecord } from '../../../src/transport/transport.js';
-import { doorOf, until } from '../collector.js';
+import type { NewRecord } from '../../transport/transport.js';
+import { doorOf, until } from './collector.js';
 import { fresh, type Bench } from './bench.js';
 
 /** What the log keeps: records, topics, retention. */

@@ -1,5 +1,5 @@
-import type { ConsumeOptions, LogRecord, Transport } from '../../../src/transport/transport.js';
-import { Collector } from '../collector.js';
+import type { ConsumeOptions, LogRecord, Transport } from '../../transport/transport.js';
+import { Collector } from './collector.js';
 
 /** How the suite gets a log of its own, empty, and opens the same log again. */
 export interface Subject {

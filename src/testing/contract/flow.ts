@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { doorOf, turns, until } from '../collector.js';
+import { doorOf, turns, until } from './collector.js';
 import { fresh, type Bench } from './bench.js';
 
 /** How deliveries flow: order, credits, pauses, drains, the members of a group. */

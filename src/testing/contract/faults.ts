@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { doorOf, turns, until } from '../collector.js';
+import { doorOf, turns, until } from './collector.js';
 import { type Bench } from './bench.js';
 
 /** What a log that takes no writes does. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { doorOf, turns, until } from '../collector.js';
+import { doorOf, turns, until } from './collector.js';
 import { fresh, type Bench } from './bench.js';
 
 /** What settling a delivery does: commits, carried records and marks, releases, restarts. */
