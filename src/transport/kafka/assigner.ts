@@ -1,6 +1,9 @@
-import { AssignerProtocol, type Assigner, type Cluster, type PartitionAssigner } from 'kafkajs';
+import type { Assigner, Cluster, PartitionAssigner } from 'kafkajs';
+import kafkajs from 'kafkajs';
 import { balance, nameOf } from '../balance.js';
 import type { PartitionName } from '../log-store.js';
+
+const { AssignerProtocol } = kafkajs;
 
 const { MemberAssignment, MemberMetadata } = AssignerProtocol;
 

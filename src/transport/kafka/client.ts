@@ -1,5 +1,8 @@
-import { type AdminConfig, Kafka, type KafkaConfig, logLevel, type SASLOptions } from 'kafkajs';
+import type { AdminConfig, Kafka, KafkaConfig, SASLOptions } from 'kafkajs';
+import kafkajs from 'kafkajs';
 import type { KafkaSasl, KafkaSettings, KafkaTls } from './settings.js';
+
+const { logLevel } = kafkajs;
 
 /** How the client tries again by itself before it tells us. */
 export const RETRY: NonNullable<AdminConfig['retry']> = { retries: 6, initialRetryTime: 100, maxRetryTime: 1000 };
@@ -23,7 +26,7 @@ export function clientConfig(settings: KafkaSettings, onLog: (message: string) =
 }
 
 export function createClient(settings: KafkaSettings, onLog?: (message: string) => void): Kafka {
-  return new Kafka(clientConfig(settings, onLog));
+  return new kafkajs.Kafka(clientConfig(settings, onLog));
 }
 
 function tlsOf({ ca, cert, key, servername }: KafkaTls) {

@@ -1,4 +1,5 @@
-import { type Broker, type Cluster, type Kafka, type KafkaMessage, PartitionAssigners } from 'kafkajs';
+import type { Broker, Cluster, Kafka, KafkaMessage } from 'kafkajs';
+import kafkajs from 'kafkajs';
 import { PenstockError } from '../../diagnostics/index.js';
 import { nameOf } from '../balance.js';
 import type { LogRecord, PartitionOffsets } from '../transport.js';
@@ -6,6 +7,8 @@ import { recordOf } from './record.js';
 import { toPenstock } from './failure.js';
 import type { KafkaSettings } from './settings.js';
 import { topicIdIn, topicIdRequest } from './topic-id.js';
+
+const { PartitionAssigners } = kafkajs;
 
 /** What the client's own types leave out. */
 interface WireBroker extends Broker {

@@ -1,4 +1,5 @@
 import type { Cluster, Consumer, EachBatchPayload, Kafka } from 'kafkajs';
+import kafkajs from 'kafkajs';
 import { PenstockError } from '../../diagnostics/index.js';
 import type { PartitionName } from '../log-store.js';
 import { stickyAssigner } from './assigner.js';
@@ -6,7 +7,6 @@ import { RETRY } from './client.js';
 import { toPenstock } from './failure.js';
 import type { KafkaSettings } from './settings.js';
 import { within } from './within.js';
-import kafkajs from 'kafkajs';
 
 export interface SessionListener {
   /** A new assignment; `continuous` when the place in the group was never lost. Called before anything of it is fetched. */

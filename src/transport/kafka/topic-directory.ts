@@ -1,4 +1,5 @@
-import { type Admin, ConfigResourceTypes, type Kafka } from 'kafkajs';
+import type { Admin, Kafka } from 'kafkajs';
+import kafkajs from 'kafkajs';
 import { PenstockError } from '../../diagnostics/index.js';
 import type { Progress } from '../ledger.js';
 import type { PartitionName } from '../log-store.js';
@@ -8,6 +9,8 @@ import { protocolType, toPenstock } from './failure.js';
 import { progressIn } from './progress-text.js';
 import type { RawCluster } from './raw-cluster.js';
 import type { KafkaSettings } from './settings.js';
+
+const { ConfigResourceTypes } = kafkajs;
 
 /** What is known of a topic. */
 export interface TopicFacts {
