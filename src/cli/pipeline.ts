@@ -48,7 +48,7 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
   const { config, data, transport, chains, log, metrics } = options;
   const startedAt = performance.now();
   const domain = config.perDomain[XACT]!;
-  await transport.ensureTopics(allTopics(domain.retryDelaysMs).map((name) => topicSpec(config, XACT, name, kindOf(name))));
+  await transport.ensureTopics(allTopics(domain.retryDelaysMs).map((name) => topicSpec(config, XACT, name, kindOfTopic(name))));
   const opened: { close(): Promise<void> }[] = [];
   const vacuums: (() => Promise<unknown>)[] = [];
   const tables = await openTables(options, opened, vacuums);
@@ -128,7 +128,9 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
     },
   };
 }
-function kindOf(topic: string): 'work' | 'retry' | 'deadLetter' {
+
+/** What a topic of the domain is for. */
+export function kindOfTopic(topic: string): 'work' | 'retry' | 'deadLetter' {
   if (topic === topicName('xact.dlq')) return 'deadLetter';
   return ofRetryTopic(topic) === undefined ? 'work' : 'retry';
 }

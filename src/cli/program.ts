@@ -1,4 +1,4 @@
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { declareCheck } from './commands/check.js';
 import { declareDlq } from './commands/dlq.js';
 import { declareHelp } from './commands/help.js';
@@ -11,7 +11,7 @@ import { declareTest } from './commands/test.js';
 import { declareTopics } from './commands/topics.js';
 import { EXIT, exitCodeOf } from './exit-codes.js';
 import { report } from './report.js';
-import { type Shell, shellOf } from './shell.js';
+import { LOG_KINDS, type Shell, shellOf } from './shell.js';
 import { version } from './version.js';
 
 /** A command's work; it resolves to the exit code. */
@@ -50,6 +50,8 @@ export function buildProgram(): Program {
     .option('-c, --config <file>', 'the pipeline file (default: config/pipeline.yaml)')
     .option('--data <dir>', 'the data directory (default: .penstock)')
     .option('-e, --env-file <file>', 'variables for the configuration; what the environment has wins')
+    .addOption(new Option('--transport <log>', 'the log: kafka or embedded (default: kafka where brokers are named)').choices(LOG_KINDS))
+    .option('--brokers <list>', 'Kafka brokers as host:port, with commas between')
     .option('--json', 'results as JSON on standard output')
     .option('--no-color', 'no colours')
     .option('-q, --quiet', 'no notices')

@@ -3,7 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { hasErrors, loadPipeline, type LoadedPipeline, type PipelineConfig } from '../config/index.js';
 import type { Catalogue } from '../plugin/definition.js';
-import { InvalidConfiguration } from './exit-codes.js';
+import { InvalidConfiguration, UsageError } from './exit-codes.js';
 import type { Shell } from './shell.js';
 
 const USUAL = join('config', 'pipeline.yaml');
@@ -26,7 +26,20 @@ export function packageRoot(): string {
 export async function loadSettings(shell: Shell): Promise<PipelineConfig> {
   const { config, diagnostics } = await loadPipeline({ configPath: configPath(shell), env: shell.env, catalogue: {} });
   if (config === undefined) throw new InvalidConfiguration(diagnostics);
-  return config;
+  return onLogOf(shell, config);
+}
+
+/** The configuration with the log that the command line asks for. */
+function onLogOf({ transport, brokers }: Shell, config: PipelineConfig): PipelineConfig {
+  if (transport === 'embedded') {
+    if (brokers !== undefined) throw new UsageError('--brokers are of no use with --transport embedded', 'leave one of them out');
+    return { ...config, brokers: [] };
+  }
+  const named = brokers ?? config.brokers;
+  if (named.length === 0 && (transport === 'kafka' || brokers !== undefined)) {
+    throw new UsageError('no broker is named', 'give --brokers host:port, set KAFKA_BROKERS, or write kafka.brokers');
+  }
+  return { ...config, brokers: named };
 }
 
 /** The whole pipeline with its plugins. Throws `InvalidConfiguration` when anything of it has an error. */
@@ -42,5 +55,5 @@ export async function loadWhole(
     ...(domains === undefined ? {} : { domains }),
   });
   if (loaded.config === undefined || hasErrors(loaded.diagnostics)) throw new InvalidConfiguration(loaded.diagnostics);
-  return { ...loaded, config: loaded.config };
+  return { ...loaded, config: onLogOf(shell, loaded.config) };
 }

@@ -14,6 +14,10 @@ export interface Shell {
   readonly config: string | undefined;
   /** The data directory as the user named it. */
   readonly data: string;
+  /** The log that was asked for; none means Kafka where brokers are named, else the embedded one. */
+  readonly transport?: LogKind | undefined;
+  /** Brokers that take the place of the configuration's. */
+  readonly brokers?: readonly string[] | undefined;
   /** Machine-readable output on standard output. */
   readonly json: boolean;
   readonly color: boolean;
@@ -33,10 +37,15 @@ export interface Shell {
   show(diagnostics: readonly Diagnostic[]): void;
 }
 
+export const LOG_KINDS = ['kafka', 'embedded'] as const;
+export type LogKind = (typeof LOG_KINDS)[number];
+
 export interface GlobalOptions {
   readonly config?: string;
   readonly data?: string;
   readonly envFile?: string;
+  readonly transport?: LogKind;
+  readonly brokers?: string;
   readonly json?: boolean;
   readonly color?: boolean;
   readonly quiet?: boolean;
@@ -55,6 +64,11 @@ export function shellOf(command: Command): Shell {
   return {
     config: options.config,
     data: options.data ?? DEFAULT_DATA,
+    transport: options.transport,
+    brokers: options.brokers
+      ?.split(',')
+      .map((broker) => broker.trim())
+      .filter((broker) => broker !== ''),
     json: options.json === true,
     color,
     quiet,

@@ -1,18 +1,23 @@
 import { isUtf8 } from 'node:buffer';
+import { formatDuration, type PipelineConfig } from '../config/index.js';
 import { didYouMean } from '../diagnostics/index.js';
-import type { LogRecord, Transport } from '../transport/transport.js';
-import { existingDataDirectory } from './data-directory.js';
+import { allTopics, consumedTopics, topicName, XACT } from '../domains/xact/topics.js';
+import type { LogRecord, TopicSpec, Transport } from '../transport/transport.js';
+import { existingDataDirectory, openDataDirectory } from './data-directory.js';
 import { EXIT, UsageError } from './exit-codes.js';
-import { openLog } from './open-log.js';
+import { openLog, topicSpec } from './open-log.js';
+import { kindOfTopic, WORKER_NAMES } from './pipeline.js';
 import { loadSettings } from './settings.js';
 import type { Shell } from './shell.js';
 
 const OUTPUT_ROOM = 4 * 1024 * 1024;
 
-async function withLog<T>(shell: Shell, work: (transport: Transport) => Promise<T>): Promise<T> {
-  const transport = await openLog(await loadSettings(shell), existingDataDirectory(shell.data));
+async function withLog<T>(shell: Shell, work: (transport: Transport, config: PipelineConfig) => Promise<T>): Promise<T> {
+  const config = await loadSettings(shell);
+  const data = config.brokers.length > 0 ? openDataDirectory(shell.data) : existingDataDirectory(shell.data);
+  const transport = await openLog(config, data);
   try {
-    return await work(transport);
+    return await work(transport, config);
   } finally {
     await transport.close();
   }
@@ -31,6 +36,78 @@ export function topicsLs(shell: Shell): Promise<number> {
     }
     return EXIT.fine;
   });
+}
+
+/** One topic of the configuration, and what the log has of it. */
+interface Planned {
+  readonly name: string;
+  readonly wanted: TopicSpec;
+  readonly there: TopicSpec | undefined;
+  /** Who reads it. */
+  readonly readers: readonly string[];
+  /** What `apply` does. */
+  readonly step: 'create' | 'grow' | 'none';
+  /** What `apply` leaves alone, and differs. */
+  readonly notes: readonly string[];
+}
+
+/** Shows what the configured topics and those of the log have in common; `apply` makes what is missing and grows what is too small. */
+export function topicsPlan(shell: Shell, { apply }: { readonly apply: boolean }): Promise<number> {
+  return withLog(shell, async (transport, config) => {
+    const plan = planOf(config, await transport.topics());
+    const open = plan.filter(({ step }) => step !== 'none');
+    const width = Math.max(5, ...plan.map(({ name }) => name.length));
+    for (const planned of plan) {
+      const { name, wanted, there, readers, step, notes } = planned;
+      if (shell.json)
+        shell.print(
+          JSON.stringify({
+            topic: name,
+            step,
+            partitions: wanted.partitions,
+            retention_ms: wanted.retentionMs ?? null,
+            now: there ?? null,
+            readers,
+            notes,
+          }),
+        );
+      else
+        shell.print(
+          `${step.padEnd(6)}  ${name.padEnd(width)}  ${partitionsText(planned)}  read by ${readers.join(', ') || 'nobody here'}${notes.map((note) => `; ${note}`).join('')}`,
+        );
+    }
+    if (apply && open.length > 0) await transport.ensureTopics(open.map(({ wanted }) => wanted));
+    const count = `${open.length} topic${open.length === 1 ? '' : 's'}`;
+    shell.notice(
+      open.length === 0 ? 'nothing to do' : apply ? `${count} made or grown` : `${count} to make or grow: penstock topics apply`,
+    );
+    return EXIT.fine;
+  });
+}
+
+function partitionsText({ wanted, there, step }: Planned): string {
+  const from = step === 'grow' ? `${there!.partitions} to ` : '';
+  return `${from}${step === 'none' ? there!.partitions : wanted.partitions} partitions`;
+}
+
+function planOf(config: PipelineConfig, topics: readonly TopicSpec[]): readonly Planned[] {
+  const { retryDelaysMs } = config.perDomain[XACT]!;
+  const known = new Map(topics.map((topic) => [topic.name, topic]));
+  return allTopics(retryDelaysMs).map((name) => {
+    const wanted = topicSpec(config, XACT, name, kindOfTopic(name));
+    const there = known.get(name);
+    const readers = WORKER_NAMES.filter((worker) => consumedTopics(worker, retryDelaysMs).includes(name));
+    const step = there === undefined ? 'create' : there.partitions < wanted.partitions ? 'grow' : 'none';
+    const notes =
+      there === undefined || there.retentionMs === wanted.retentionMs
+        ? []
+        : [`kept for ${age(there.retentionMs)}, the configuration says ${age(wanted.retentionMs)}`];
+    return { name, wanted, there, readers: name === topicName('xact.dlq') ? ['penstock dlq'] : readers, step, notes };
+  });
+}
+
+function age(ms: number | undefined): string {
+  return ms === undefined ? 'ever' : formatDuration(ms);
 }
 
 export interface CatFlags {

@@ -8,6 +8,8 @@ export interface PipelineConfig {
   readonly production: boolean;
   /** Kafka brokers; none means the embedded log. */
   readonly brokers: readonly string[];
+  /** How the brokers are spoken to. */
+  readonly kafka: KafkaConfig;
   /** The domains that run here. */
   readonly domains: readonly string[];
   /** Settings of every known domain, run here or not. */
@@ -25,6 +27,40 @@ export interface PipelineConfig {
   readonly api: { readonly enabled: boolean; readonly host: string; readonly port: number };
   /** How long a drain may take before what is left is named and released. */
   readonly drainTimeoutMs: number;
+}
+
+export const KAFKA_PROFILES = ['kafka', 'event_hubs'] as const;
+export const KAFKA_COMPRESSIONS = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const;
+export const SASL_MECHANISMS = ['none', 'plain', 'scram-sha-256', 'scram-sha-512', 'oauthbearer'] as const;
+
+/** `sasl.password` is a secret: never log it. */
+export interface KafkaConfig {
+  readonly clientId: string;
+  readonly profile: (typeof KAFKA_PROFILES)[number];
+  readonly tls: {
+    /** Undefined means what the profile does. */
+    readonly enabled: boolean | undefined;
+    /** Absolute paths of PEM files. */
+    readonly ca: string | undefined;
+    readonly cert: string | undefined;
+    readonly key: string | undefined;
+    readonly servername: string | undefined;
+  };
+  readonly sasl: {
+    readonly mechanism: (typeof SASL_MECHANISMS)[number];
+    readonly username: string | undefined;
+    readonly password: string | undefined;
+    /** The connection whose token service gives tokens, for `oauthbearer`. */
+    readonly connection: string | undefined;
+  };
+  readonly compression: (typeof KAFKA_COMPRESSIONS)[number];
+  /** Replicas of new topics; undefined means the brokers' default. */
+  readonly replication: number | undefined;
+  /** Whether topics that are written and not there are made. */
+  readonly createTopics: boolean;
+  /** Undefined means what the profile does. */
+  readonly sessionTimeoutMs: number | undefined;
+  readonly deliveryTimeoutMs: number;
 }
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;

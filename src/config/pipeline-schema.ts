@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { DOMAINS, type DomainShape, type WorkerShape } from './domains.js';
-import { LOG_LEVELS } from './pipeline-config.js';
+import { KAFKA_COMPRESSIONS, KAFKA_PROFILES, LOG_LEVELS, SASL_MECHANISMS } from './pipeline-config.js';
 import { duration, parseDuration, size } from './quantities.js';
 import { addressAndPort, count, textList } from './written.js';
 
@@ -106,6 +106,57 @@ const domainSection = (domain: DomainShape) =>
     }),
   });
 
+/** How brokers are spoken to. */
+const clientFields = {
+  client_id: z.string().min(1).default('penstock').describe("What the brokers' logs call these processes."),
+  profile: z
+    .enum(KAFKA_PROFILES)
+    .default('kafka')
+    .describe('`event_hubs` has the sessions, sizes and times that Azure Event Hubs asks for, and TLS.'),
+  tls: section('kafka.tls', 'Encrypted connections to the brokers.', {
+    enabled: z.boolean().optional().describe('Whether they are encrypted; no, but for `event_hubs`, when nothing is said.'),
+    ca: z.string().min(1).optional().describe("A PEM file of authorities to trust; the system's own when nothing is said."),
+    cert: z.string().min(1).optional().describe('A PEM file of a client certificate.'),
+    key: z.string().min(1).optional().describe('A PEM file of its key.'),
+    servername: z.string().min(1).optional().describe("The name in the brokers' certificate, where it is not the host's."),
+  }),
+  sasl: section('kafka.sasl', 'How the brokers learn who asks.', {
+    mechanism: z.enum(SASL_MECHANISMS).default('none').describe('How it is shown.'),
+    username: z.string().optional().describe('The user, for plain and scram.'),
+    password: z.string().optional().describe('The password, for plain and scram; write a variable.'),
+    connection: z.string().optional().describe('The connection whose `oauth2` gives tokens, for oauthbearer.'),
+  }).superRefine(checkSasl),
+  compression: z
+    .enum(KAFKA_COMPRESSIONS)
+    .default('none')
+    .describe('How records are packed; snappy, lz4 and zstd want an optional package.'),
+  replication: count(1, 100).optional().describe("Replicas of new topics; the brokers' own default when nothing is said."),
+  create_topics: z.boolean().default(true).describe('Whether a topic that is written and not there is made.'),
+  session_timeout: duration()
+    .optional()
+    .describe('How long a worker may be silent before its partitions go to others; 10s, or 30s for event_hubs.'),
+  delivery_timeout: duration().prefault('2m').describe('How long a record may wait for the brokers to take it.'),
+};
+
+function checkSasl(
+  {
+    mechanism,
+    username,
+    password,
+    connection,
+  }: { mechanism: string; username?: string | undefined; password?: string | undefined; connection?: string | undefined },
+  context: z.RefinementCtx,
+): void {
+  const needs = (key: string) =>
+    context.addIssue({ code: 'custom', path: [key], message: `mechanism ${mechanism} needs the key "${key}"`, params: { code: 'PS1101' } });
+  if (mechanism === 'oauthbearer') {
+    if (!connection) needs('connection');
+  } else if (mechanism !== 'none') {
+    if (!username) needs('username');
+    if (!password) needs('password');
+  }
+}
+
 /** The schema of a pipeline file. */
 export function pipelineSchema(domains: readonly DomainShape[] = DOMAINS) {
   const runnable = domains.filter((domain) => domain.runs).map((domain) => domain.name);
@@ -124,6 +175,7 @@ export function pipelineSchema(domains: readonly DomainShape[] = DOMAINS) {
         brokers: textList()
           .default([])
           .describe('Kafka brokers as `host:port`, a list or a text with commas; none means the embedded log.'),
+        ...clientFields,
         ...Object.fromEntries(domains.map((domain) => [domain.name, domainSection(domain)])),
       }),
       plugins: plugins('of all domains; `plugins.yaml` beside this file when nothing is said'),

@@ -3,7 +3,7 @@ import { type Diagnostic, fit, type Path } from '../diagnostics/index.js';
 import { type DomainShape, DOMAINS } from './domains.js';
 import type { Environment } from './environment.js';
 import { finding, missingVariable } from './findings.js';
-import type { DomainConfig, HttpConfig, PipelineConfig, TopicsConfig } from './pipeline-config.js';
+import type { DomainConfig, HttpConfig, KafkaConfig, PipelineConfig, TopicsConfig } from './pipeline-config.js';
 import { pipelineSchema, type WrittenDomain, type WrittenPipeline } from './pipeline-schema.js';
 import type { Reading, YamlFile } from './yaml-file.js';
 
@@ -49,6 +49,7 @@ export function readPipeline(yaml: YamlFile, options: ReadPipelineOptions): Read
     environment: value.environment || (options.env['ENVIRONMENT'] ?? ''),
     production,
     brokers: value.kafka.brokers,
+    kafka: readKafka(value.kafka, options.cwd),
     domains: value.domains,
     perDomain: Object.fromEntries(domains.map((domain) => [domain.name, readDomain(domain, value)])),
     plugins: { enabled: Array.isArray(value.plugins) || value.plugins?.enabled !== false, path: undefined },
@@ -130,6 +131,22 @@ export function isProduction(environment: string, env: Environment): boolean {
 /** What the pipeline file says of a domain. */
 export function writtenDomain(written: WrittenPipeline, name: string): WrittenDomain {
   return (written.kafka as unknown as Readonly<Record<string, WrittenDomain>>)[name]!;
+}
+
+function readKafka(written: WrittenPipeline['kafka'], cwd: string): KafkaConfig {
+  const { tls, sasl } = written;
+  const path = (name: string | undefined) => (name === undefined ? undefined : resolve(cwd, name));
+  return {
+    clientId: written.client_id,
+    profile: written.profile,
+    tls: { enabled: tls.enabled, ca: path(tls.ca), cert: path(tls.cert), key: path(tls.key), servername: tls.servername },
+    sasl: { mechanism: sasl.mechanism, username: sasl.username, password: sasl.password, connection: sasl.connection },
+    compression: written.compression,
+    replication: written.replication,
+    createTopics: written.create_topics,
+    sessionTimeoutMs: written.session_timeout,
+    deliveryTimeoutMs: written.delivery_timeout,
+  };
 }
 
 function readDomain(domain: DomainShape, value: WrittenPipeline): DomainConfig {

@@ -1,3 +1,4 @@
+export { type AccessTokens, type AccessTokensOptions, createAccessTokens } from './access-tokens.js';
 export { type Capture, type CapturedRequest, type CaptureOptions, createCapture } from './capture.js';
 export { connectionHosts, type Connections } from './connections.js';
 export * from './content-rules.js';

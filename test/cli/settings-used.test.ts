@@ -21,7 +21,8 @@ const folder = temporary();
 const ELSEWHERE = [
   /^file$/, // where it was read from
   /^environment$/, // makes `production`
-  /^brokers\./,
+  /^brokers\./, // what speaks to them
+  /^kafka\./,
   /^kafka\./, // where brokers are named
   /^domains\./, // one domain runs here
   /^plugins\./, // the loader

@@ -9,7 +9,7 @@ const collect = (value: string, earlier: readonly string[] = []): readonly strin
 export const declareRun: Declare = (program, run) => {
   const command = program
     .command('run')
-    .description('run workers on the embedded log')
+    .description('run workers')
     .option('--worker <name>', 'only this worker; may stand several times', collect)
     .option('--domain <name>', 'only the workers of this domain')
     .option('--until-idle', 'end when nothing is left to do, with the counts as the last line')

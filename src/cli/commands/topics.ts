@@ -8,6 +8,14 @@ export const declareTopics: Declare = (program, run) => {
   ls.action(async () => {
     await run(ls, async (shell) => (await import('../topics-command.js')).topicsLs(shell));
   });
+  const plan = topics.command('plan').description('what the configuration wants of topics and the log does not have');
+  plan.action(async () => {
+    await run(plan, async (shell) => (await import('../topics-command.js')).topicsPlan(shell, { apply: false }));
+  });
+  const apply = topics.command('apply').description('make what is missing and grow what has too few partitions; never shrinks or deletes');
+  apply.action(async () => {
+    await run(apply, async (shell) => (await import('../topics-command.js')).topicsPlan(shell, { apply: true }));
+  });
   const cat = topics
     .command('cat')
     .description("a topic's records as JSON lines")
