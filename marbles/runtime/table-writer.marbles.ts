@@ -89,13 +89,13 @@ describe('tableWriter', () => {
   it('B8: writes what is left when the source completes', () => draw({ in: 'ab|', out: '--(ab|)' }, { writes: 'ab' }));
   it('writes at once when there are rows enough', () =>
     draw({ in: 'abcd-----', out: '-(ab)' }, { maxRows: 2, writes: 'ab cd' }, { ignore: ['delivered', 'out'] }));
-  it('writes at once when there are bytes enough', () => draw({ in: 'a-b------', out: '--(ab)' }, { maxBytes: 2, writes: 'ab' }));
+  it('B11: writes at once when there are bytes enough', () => draw({ in: 'a-b------', out: '--(ab)' }, { maxBytes: 2, writes: 'ab' }));
   it('completes when nothing comes', () => draw({ in: '-|', out: '-|' }, { writes: '' }));
   it('waits with a source that never ends', () => draw({ in: 'a----', out: '---a' }));
   it('hands an error of the source on, and releases what it holds', () => draw({ in: 'a#', out: '-#', released: '-a' }, { writes: '' }));
   it('releases what it holds at an early unsubscribe', () => draw({ in: 'a----|', sub: '^-!', released: '--a' }, { writes: '' }));
 
-  it('A9: one commit at a time; what comes meanwhile goes into the next', () =>
+  it('A9, B5, B7: one commit at a time; what comes meanwhile goes into the next', () =>
     draw(
       { in: 'a---b---------|', out: '-------a---b--|' },
       { table: { before: () => later(4) }, flushMs: 3, writes: 'a b' },

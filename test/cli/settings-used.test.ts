@@ -115,6 +115,8 @@ async function performed(name: string, yaml: string): Promise<RunReport> {
     await running.transport.produce([{ topic: OUTBOX, key: 't1', value: JSON.stringify(ASKED) }]);
     running.pipeline.start();
     await until('the action to have left', async () => (await running.pipeline.busy()) === undefined);
+    const read = await running.transport.committed('xact-actions', OUTBOX);
+    expect(Math.max(...read.map(({ offset }) => offset))).toBe(1);
     return await running.pipeline.report();
   } finally {
     await running.end();
@@ -137,7 +139,7 @@ describe('settings', () => {
     expect(seen?.unread()).toEqual([]);
   });
 
-  it('F4: a connection says how often its calls are made in a row', async () => {
+  it('F4, G5: a connection says how often its calls are made in a row', async () => {
     asked.splice(0);
     answers.push(503, 503);
     const { left, actions } = await performed('retried', CONFIG);

@@ -36,7 +36,7 @@ describe('rows', () => {
     expect(Object.keys(failedAttachmentRow(result, now)).toSorted()).toEqual(names(XACT_ATTACHMENTS_FAILED.columns));
   });
 
-  it('xact_events has 28 columns of the event, its event id, and two of processing', () => {
+  it('E9: xact_events has 28 columns of the event, its event id, and two of processing', () => {
     const processing = XACT_EVENTS.columns.filter((column) => column.processingTime === true).map((column) => column.name);
     expect(processing).toEqual(['created_at', 'created_date']);
     expect(XACT_EVENTS.columns).toHaveLength(28 + 1 + 2);

@@ -43,7 +43,7 @@ describe('the main job, to its end', () => {
     expect(report.left.retried).toBeGreaterThan(0);
   });
 
-  it('L1: every line is accounted for: rows and files, filtered, or a dead letter', () => {
+  it('L1, G14: every line is accounted for: rows and files, filtered, or a dead letter', () => {
     expect(reconcile(before, { lines })).toEqual([]);
   });
 

@@ -9,7 +9,7 @@ function recorded(options: LogOptions = {}) {
 }
 
 describe('the log', () => {
-  it('writes a sentence and fields, in one line of JSON', () => {
+  it('G10: writes a sentence and whatever fields, in one line of JSON', () => {
     const { logger, lines, last } = recorded();
     logger.child({ worker: 'xact-download' }).warn('a download failed', {
       attempt: 2,

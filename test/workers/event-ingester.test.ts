@@ -141,7 +141,7 @@ describe('xact-event-ingester', () => {
     expect(await stuck.read('xact.downloads_pending')).toHaveLength(1);
   });
 
-  it('E5: the tasks of an event, its mark and its offset are one write', async () => {
+  it('A20, E5: the tasks of an event, its mark and its offset are one write', async () => {
     const bench = await workerBench();
     const writes: number[] = [];
     const produce = bench.transport.produce.bind(bench.transport);

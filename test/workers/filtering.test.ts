@@ -18,7 +18,7 @@ function filtering(stage: string) {
 const reason = 'gate: a test';
 
 describe('what does not happen to a filtered delivery', () => {
-  it.each(['event_ingest', 'enrichment_complete'])('%s: no task is made of the event, its row is still written', async (stage) => {
+  it.each(['event_ingest', 'enrichment_complete'])('D4, D5: %s: no task is made of the event, its row is still written', async (stage) => {
     const bench = await workerBench({ plugins: [filtering(stage).entry] });
     const rows = rowLists();
     const worker = ingester(bench);
@@ -71,7 +71,7 @@ describe('what does not happen to a filtered delivery', () => {
     await expect.poll(() => existsSync(`${bench.cache}/test.pdf`)).toBe(false);
   });
 
-  it('result_process and delta_write: no row of this delivery, and its neighbours are written', async () => {
+  it('D5: result_process and delta_write: no row of this delivery, and its neighbours are written', async () => {
     for (const stage of ['result_process', 'delta_write']) {
       const bench = await workerBench({ plugins: [filtering(stage).entry] });
       const rows = rowLists();
