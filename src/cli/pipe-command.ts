@@ -12,6 +12,7 @@ import { type ByteOutput, byteOutput } from './byte-output.js';
 import { cliDomain } from './domain.js';
 import { EXIT, InvalidConfiguration, UsageError } from './exit-codes.js';
 import { pipe, type PipeCounts } from './pipe.js';
+import { refusalOf } from './refusal.js';
 import { loadWhole } from './settings.js';
 import type { Shell } from './shell.js';
 import { interruptible } from './signals.js';
@@ -113,6 +114,6 @@ async function created(path: string): ReturnType<typeof open> {
   try {
     return await open(path, 'w');
   } catch (cause) {
-    throw new UsageError(`${path} cannot be written: ${(cause as Error).message}`);
+    throw new UsageError(`${path} cannot be written: ${refusalOf(cause)}`);
   }
 }

@@ -47,6 +47,28 @@ describe('forms of plugin files', () => {
     });
   });
 
+  it('an entry that is wrong in how it is run has its config, its conditions and its name checked at once with the rest', async () => {
+    const text = `plugins:
+  - name: audit_logger
+    priorty: 1
+    when: true
+    stages: [event_ingest]
+    conditions: { any: [] }
+  - { name: audit_logger, enabled: yes, mode: inlin }
+`;
+    const loaded = await xact(text);
+    expect(said(loaded)).toEqual([
+      expect.stringContaining('3:5 PS1103'),
+      expect.stringContaining('4:11 PS1104'),
+      expect.stringContaining('7:36 PS1104'),
+      expect.stringContaining('7:47 PS1102'),
+    ]);
+    const named = await xact(text.replace('when: true', 'when: "true"'));
+    expect(names(named)).toEqual(['audit_logger/audit_logger']);
+    expect(named.entries['xact']?.[0]).toMatchObject({ stages: ['event_ingest'], conditions: { any: [] }, when: 'true' });
+    expect(said(named).filter((line) => line.includes('PS1202'))).toHaveLength(1);
+  });
+
   it('a directory: one plugin a sub-directory, in order of names, connections left out', async () => {
     const entry = (name: string) => `name: ${name}\ntype: esx_processor\n`;
     const pipeline = 'kafka: { xact: { plugins: { config_path: plugins } } }\n';

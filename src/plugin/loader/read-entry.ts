@@ -86,7 +86,8 @@ export async function readEntry(raw: RawEntry, options: ReadEntryOptions): Promi
     used: asked ? reading.used : [],
     unresolved: reading.missing.map(({ path }) => yaml.place(path)),
   };
-  if (fitted.value === undefined) {
+  const value = fitted.value ?? (raw.form === 'entry' ? coreOf(written, options) : undefined);
+  if (value === undefined) {
     const plugin = raw.form === 'entry' && options.enabled && runsIn.length > 0 ? namedPlugin(written) : undefined;
     const found = plugin === undefined ? undefined : await findPlugin(plugin, raw, options);
     return {
@@ -95,11 +96,26 @@ export async function readEntry(raw: RawEntry, options: ReadEntryOptions): Promi
       diagnostics: found !== undefined && 'refusal' in found ? [...diagnostics, found.refusal] : diagnostics,
     };
   }
-  const entry = toEntry(fitted.value, raw, options.scope, patch);
+  const entry = toEntry(value, raw, options.scope, patch);
   if (runsIn.length === 0 || !options.enabled) return { ...read, entry: { ...entry, enabled: false }, diagnostics };
   const found = await findPlugin(entry, raw, options);
   if ('refusal' in found) return { ...read, entry: undefined, diagnostics: [...diagnostics, found.refusal] };
   return { ...read, entry: { ...entry, type: found.type, plugin: found.plugin }, diagnostics };
+}
+
+/** What says which plugin an entry means, where it runs, and when. */
+const CORE = ['name', 'type', 'module', 'class', 'config', 'domains', 'stages', 'event_types', 'when', 'conditions'];
+
+/**
+ * An entry that is wrong in nothing but how it is run, without all of that: its config and conditions can be checked at once with the rest. It is never
+ * run, since what is wrong with it is told.
+ */
+function coreOf(written: unknown, { schema }: ReadEntryOptions): WrittenEntry | undefined {
+  if (typeof written !== 'object' || written === null || Array.isArray(written)) return undefined;
+  const entry = written as Readonly<Record<string, unknown>>;
+  const kept = Object.keys(entry).filter((key) => CORE.includes(key) || (key === 'enabled' && typeof entry[key] === 'boolean'));
+  const { value } = fit<WrittenEntry>(schema, Object.fromEntries(kept.map((key) => [key, entry[key]])), { locate: () => undefined });
+  return value;
 }
 
 type NamedPlugin = Pick<PluginEntry, 'name' | 'type' | 'module' | 'class' | 'enabled'>;
