@@ -19,6 +19,12 @@ export function port(text: string): number {
   return Number(text);
 }
 
+export function percentage(text: string): number {
+  const number = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
+  if (!(number <= 100)) throw new InvalidArgumentError('It must be a number from 0 to 100.');
+  return number;
+}
+
 export function bytes(text: string): number {
   const size = parseSize(text);
   if (size === undefined || size <= 0) throw new InvalidArgumentError('It must be a size, such as 8MiB or 500kB.');

@@ -9,14 +9,17 @@ import {
   Configurations,
   findSpecs,
   readSpec,
+  RuleCoverage,
   runCase,
   type Spec,
+  type SpecCase,
   uniqueFindings,
   updatedSpec,
 } from '../testing/specs/index.js';
 import { EXIT, UsageError } from './exit-codes.js';
 import type { Shell } from './shell.js';
 import { interruptible } from './signals.js';
+import { tellMutants, tellRules } from './spec-audit.js';
 import { type Reporter, reporterFor, type ReporterName, type Totals } from './spec-reporters.js';
 
 export interface TestFlags {
@@ -24,6 +27,9 @@ export interface TestFlags {
   readonly update?: boolean;
   readonly watch?: boolean;
   readonly reporter?: ReporterName;
+  readonly rules?: boolean;
+  readonly mutate?: boolean;
+  readonly threshold: number;
 }
 
 /** The folder of specs when none is named. */
@@ -34,8 +40,8 @@ export async function testCommand(shell: Shell, files: readonly string[], flags:
   const reporter = (): Reporter => reporterFor(flags.reporter ?? (shell.json ? 'json' : 'pretty'), shell);
   const once = () => new TestRun(shell, specFiles(files), flags, reporter()).run();
   if (flags.watch === true) return await watching(shell, once);
-  const { totals } = await once();
-  return totals.failed > 0 || totals.passed === 0 ? EXIT.findings : EXIT.fine;
+  const { totals, enough } = await once();
+  return totals.failed > 0 || totals.passed === 0 || !enough ? EXIT.findings : EXIT.fine;
 }
 
 /** The files that are meant; what is not there is a mistake of whoever asked. */
@@ -59,6 +65,8 @@ interface RunOutcome {
   readonly totals: Totals;
   /** Everything that was read. */
   readonly files: ReadonlySet<string>;
+  /** Rules were seen and mutants noticed as far as was asked for. */
+  readonly enough: boolean;
 }
 
 const MOST_ROUNDS = 3;
@@ -69,13 +77,17 @@ class TestRun {
   private readonly files = new Set<string>();
   private readonly counts = { passed: 0, failed: 0, left: 0 };
   private readonly notes: string[] = [];
+  private readonly coverage: RuleCoverage | undefined;
+  private readonly results: CaseResult[] = [];
 
   constructor(
     private readonly shell: Shell,
     private readonly paths: readonly string[],
     private readonly flags: TestFlags,
     private readonly reporter: Reporter,
-  ) {}
+  ) {
+    this.coverage = flags.rules === true ? new RuleCoverage(this.configurations) : undefined;
+  }
 
   async run(): Promise<RunOutcome> {
     const startedAt = performance.now();
@@ -85,7 +97,20 @@ class TestRun {
     this.reporter.end(totals);
     for (const note of this.notes) this.shell.notice(note);
     if (totals.passed + totals.failed === 0) this.shell.notice(`no case is called ${JSON.stringify(this.flags.name)}`);
-    return { totals, files: this.files };
+    return { totals, files: this.files, enough: await this.audited() };
+  }
+
+  /** What is asked for beside the cases themselves. */
+  private async audited(): Promise<boolean> {
+    const { shell, flags, coverage } = this;
+    const limits = { threshold: flags.threshold, json: (flags.reporter ?? (shell.json ? 'json' : 'pretty')) === 'json' };
+    const seen = coverage === undefined || tellRules(shell, coverage, limits);
+    if (flags.mutate !== true) return seen;
+    if (this.counts.failed > 0) {
+      shell.notice('mutants are not tried while a case fails');
+      return false;
+    }
+    return (await tellMutants(shell, this.results, limits)) && seen;
   }
 
   private async spec(path: string): Promise<void> {
@@ -111,6 +136,7 @@ class TestRun {
       this.notes.push(...update.left);
       if (written > 0) this.notes.push(`${spec.file}  ${written} lane${written === 1 ? '' : 's'} written`);
     }
+    this.results.push(...results);
     for (const { passed } of results) this.counts[passed ? 'passed' : 'failed'] += 1;
     this.counts.left += played.cases.length - results.length;
     if (results.length > 0) this.reporter.file(played, results);
@@ -120,10 +146,18 @@ class TestRun {
     const { name } = this.flags;
     const results: CaseResult[] = [];
     for (const one of spec.cases) {
-      if (name === undefined || one.name.includes(name)) results.push(await runCase(one, { configurations: this.configurations }));
+      if (name === undefined || one.name.includes(name)) results.push(await this.case(one));
     }
     for (const one of spec.cases) for (const file of (await this.configurations.load(one)).files) this.files.add(file);
     return results;
+  }
+
+  private async case(one: SpecCase): Promise<CaseResult> {
+    const { configurations, coverage } = this;
+    if (coverage === undefined) return await runCase(one, { configurations });
+    const result = await runCase(one, { configurations, watch: await coverage.watch(one) });
+    await coverage.ended(result);
+    return result;
   }
 
   /** A file with everything that is wrong with it, also what only shows when a case meets its configuration. */

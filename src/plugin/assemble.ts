@@ -4,6 +4,7 @@ import type { ActionType } from './action.js';
 import { type CheckMessage, OBSERVING } from './apply-result.js';
 import { chainSet, type ChainSetOptions, type LoadedChainSet } from './chain-set.js';
 import { compileConditions, type Decide } from './conditions.js';
+import type { Context } from './context.js';
 import { actionsOf, type AnySpec, type Catalogue, type Pluggable } from './definition.js';
 import type { PluginEntry } from './entry.js';
 import { findPlugin, splitConfig } from './entry-plugin.js';
@@ -30,6 +31,8 @@ export interface AssembleOptions extends Omit<ChainSetOptions, 'checkOf'> {
   readonly stages: readonly (string | StageSpec)[];
   /** The actions that can be performed here. Defaults to all. */
   readonly actions?: readonly ActionType[];
+  /** Told of each context that reaches an entry, before its conditions are asked. */
+  readonly onReached?: (entry: string, context: Context) => void;
 }
 
 export interface Assembled {
@@ -104,7 +107,15 @@ class Assembler {
       const entry = entries.find(({ name }) => name === fault.name);
       if (entry !== undefined) this.find(entry, [fault.key], 'PS1204', fault.message, fault.help);
     });
-    const { entries: _entries, catalogue: _catalogue, stages: _stages, actions: _actions, domain: _domain, ...chains } = this.options;
+    const {
+      entries: _entries,
+      catalogue: _catalogue,
+      stages: _stages,
+      actions: _actions,
+      domain: _domain,
+      onReached: _told,
+      ...chains
+    } = this.options;
     return chainSet(
       domain,
       this.stages.map(({ name }) => name),
@@ -133,7 +144,7 @@ class Assembler {
     if (!this.belongs(entry, spec)) return undefined;
     const stages = this.stagesOf(entry, spec);
     const checked = this.checkedConfig(entry, spec, config);
-    const gate = this.gateOf(entry, spec, stages, conditions, conditionsAt);
+    const gate = this.told(entry.name, this.gateOf(entry, spec, stages, conditions, conditionsAt));
     if (checked !== undefined) this.checkEffects(entry, spec, stages, checked.value);
     if (this.errors() > before || checked === undefined) return undefined;
     const priority = entry.priority ?? spec.priority ?? 100;
@@ -240,6 +251,15 @@ class Assembler {
             this.find(entry, ['when'], code, message, help, severity, offset),
           );
     return allOf([eventTypesGate(types), compiled, when]);
+  }
+
+  private told(name: string, gate: Decide | undefined): Decide | undefined {
+    const { onReached } = this.options;
+    if (onReached === undefined) return gate;
+    return (context) => {
+      onReached(name, context);
+      return gate === undefined || gate(context);
+    };
   }
 
   private checkEffects(entry: PluginEntry, spec: AnySpec, stages: ReadonlySet<string>, config: unknown): void {

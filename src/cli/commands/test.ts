@@ -1,4 +1,5 @@
 import { Option } from 'commander';
+import { percentage } from '../parse-option.js';
 import type { Declare } from '../program.js';
 import type { TestFlags } from '../test-command.js';
 
@@ -10,6 +11,9 @@ export const declareTest: Declare = (program, run) => {
     .option('-t, --name <text>', 'only cases whose name contains this')
     .option('--update', 'write the lanes that were received back into the files')
     .option('--watch', 'run again when a spec or its configuration changes')
+    .option('--rules', 'tell which conditions, routes and plugins of the configurations no case makes happen')
+    .option('--mutate', 'make small mistakes in the configurations, and tell those that no case notices')
+    .option('--threshold <percent>', 'how much of the rules must be seen, or of the mutants noticed', percentage, 100)
     .addOption(
       new Option('--reporter <name>', 'how results are told (default: pretty; json with --json)').choices([
         'pretty',

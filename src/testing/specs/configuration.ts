@@ -20,7 +20,7 @@ export interface Configuration {
   readonly files: readonly string[];
 }
 
-/** A change to one entry that is no part of any specification: a mutant. */
+/** A change to one entry that no specification asks for. */
 export interface Mutation {
   readonly plugin: string;
   readonly apply: (written: unknown) => unknown;
@@ -30,6 +30,8 @@ export interface ConfigurationsOptions {
   /** Plugins by name; what ships is handed in by whoever wires the process. */
   readonly catalogue: Catalogue;
   readonly cwd?: string | undefined;
+  /** Changes to entries that come before those of the cases. */
+  readonly mutations?: readonly Mutation[];
 }
 
 /** Loads the configurations that cases name, each once. */
@@ -42,8 +44,7 @@ export class Configurations {
     return this.options.catalogue;
   }
 
-  load(one: SpecCase, mutations: readonly Mutation[] = []): Promise<Configuration> {
-    if (mutations.length > 0) return this.read(one, mutations);
+  load(one: SpecCase): Promise<Configuration> {
     const { spec, env, changes } = one;
     const places = changes.map(({ path }) => path.join('.'));
     const key = JSON.stringify([
@@ -54,15 +55,20 @@ export class Configurations {
     ]);
     const known = this.loaded.get(key);
     if (known !== undefined) return known;
-    const loading = this.read(one, []);
+    const loading = this.read(one);
     this.loaded.set(key, loading);
     return loading;
   }
 
-  private async read(one: SpecCase, mutations: readonly Mutation[]): Promise<Configuration> {
+  /** The configuration that a case names, as it stands in its file. */
+  loadUnchanged(one: SpecCase): Promise<Configuration> {
+    return this.load({ ...one, changes: [] });
+  }
+
+  private async read(one: SpecCase): Promise<Configuration> {
     const { spec, env, changes } = one;
     const cwd = this.options.cwd ?? process.cwd();
-    const patches = patchesOf(one, mutations);
+    const patches = patchesOf(one, this.options.mutations ?? []);
     if (spec.config === undefined) return await this.inline(one, patches, cwd);
     const loaded = await loadPipeline({
       configPath: spec.config.path,

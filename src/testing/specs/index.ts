@@ -8,3 +8,5 @@ export { caseOf, type Spec, type SpecCase, type SpecLane } from './spec.js';
 export { specSchema } from './spec-schema.js';
 export { placeOfResult, placeText, tellCase, tellSpec, uniqueFindings } from './tell-case.js';
 export { type UpdatedSpec, updatedSpec } from './update.js';
+export { type MutantResult, runMutants, type RunMutantsOptions } from './run-mutants.js';
+export { type Rule, RuleCoverage, type RuleReport } from './rules.js';

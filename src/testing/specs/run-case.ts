@@ -2,12 +2,13 @@ import { Observable, type OperatorFunction, Subject } from 'rxjs';
 import type { Delivery } from '../../../operators/index.js';
 import { type Diagnostic, didYouMean, type Place, sortDiagnostics } from '../../diagnostics/index.js';
 import type { LoadedChainSet } from '../../plugin/chain-set.js';
-import { assemble, type Context, type Passed, type PluginCounts } from '../../plugin/index.js';
+import type { PluginEntry } from '../../plugin/entry.js';
+import { assemble, type AssembleOptions, type Context, type Passed, type PluginCounts } from '../../plugin/index.js';
 import { LaneError, type Mark, parseLane } from '../lane.js';
 import { playMarbles } from '../marbles.js';
 import type { MarblePlay, PlayedLane, PlayedMark } from '../play.js';
 import { completed, type PlayedLetter } from './complete.js';
-import type { Configuration, Configurations, Mutation } from './configuration.js';
+import type { Configuration, Configurations } from './configuration.js';
 import { differenceOf } from './content.js';
 import { caseOf, type SpecCase, type SpecLane } from './spec.js';
 
@@ -38,16 +39,16 @@ export interface CaseResult {
 
 export interface RunCaseOptions {
   readonly configurations: Configurations;
-  readonly mutations?: readonly Mutation[];
-  /** Told of each context before its chain sees it, and of what came out. */
+  /** Sees what passes through the chains of the case. */
   readonly watch?: CaseWatcher;
 }
 
 /** Sees what passes through the chains of a case. */
 export interface CaseWatcher {
-  readonly observe?: (plugin: string, context: Context) => void;
-  readonly passed?: (passed: Passed) => void;
-  readonly ended?: (counts: PluginCounts, configuration: Configuration) => void;
+  /** A context has reached an entry; its conditions are asked next. */
+  reached(entry: PluginEntry, context: Context): void;
+  /** What left a chain, with the actions that were asked for. */
+  passed(passed: Passed): void;
 }
 
 /** Plays one case. Never rejects: what goes wrong is a finding or a problem of the case. */
@@ -73,7 +74,7 @@ export async function runCase(one: SpecCase, options: RunCaseOptions): Promise<C
     const stages = new Set([...letters.values()].map(({ stage }) => stage));
     const chains = new Map([...stages].map((stage) => [stage, set.stage(stage).operator]));
     const play = await playMarbles(
-      byStage(chains, options.watch?.passed),
+      byStage(chains, (passed) => options.watch?.passed(passed)),
       Object.fromEntries(one.lanes.map(({ name, marbles }) => [name, marbles])),
       {
         values: Object.fromEntries([...letters].map(([letter, { message }]) => [letter, message])),
@@ -88,7 +89,6 @@ export async function runCase(one: SpecCase, options: RunCaseOptions): Promise<C
       },
     );
     const problems = [...problemsOf(one, play), ...contentProblems(one, play)];
-    options.watch?.ended?.(set.counts(), configuration);
     return done({ passed: problems.length === 0, problems, play, counts: set.counts() });
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
@@ -109,15 +109,27 @@ type Prepared = { readonly configuration: Configuration } & (
   | { readonly diagnostics: readonly Diagnostic[] }
 );
 
-async function prepare(one: SpecCase, { configurations, mutations }: RunCaseOptions): Promise<Prepared> {
-  const configuration = await configurations.load(one, mutations);
+async function prepare(one: SpecCase, { configurations, watch }: RunCaseOptions): Promise<Prepared> {
+  const configuration = await configurations.load(one);
   const { world, entries } = configuration;
   if (configuration.diagnostics.length > 0) return { configuration, diagnostics: configuration.diagnostics };
   const letters = lettersOf(one, configuration);
-  const { set, diagnostics } = assemble({ domain: world.domain, entries, catalogue: configurations.catalogue, stages: world.stages });
+  const { set, diagnostics } = assemble({
+    domain: world.domain,
+    entries,
+    catalogue: configurations.catalogue,
+    stages: world.stages,
+    ...watching(entries, watch),
+  });
   const errors = diagnostics.filter(({ severity }) => severity === 'error');
   if ('length' in letters) return { configuration, diagnostics: [...letters, ...errors] };
   return errors.length > 0 ? { configuration, diagnostics: errors } : { configuration, letters, set };
+}
+
+function watching(entries: readonly PluginEntry[], watch: CaseWatcher | undefined): Pick<AssembleOptions, 'onReached'> {
+  if (watch === undefined) return {};
+  const byName = new Map(entries.map((entry) => [entry.name, entry]));
+  return { onReached: (name, context) => watch.reached(byName.get(name)!, context) };
 }
 
 /** Every letter that the case draws, completed; or why it cannot be. */
@@ -148,7 +160,7 @@ function marksOf({ name, marbles }: SpecLane): readonly Mark[] {
 type Chain = OperatorFunction<Delivery<Context>, Delivery<Passed>>;
 
 /** The chains of several stages as one operator: each context goes through that of its stage. */
-function byStage(chains: ReadonlyMap<string, Chain>, passed?: (passed: Passed) => void): Chain {
+function byStage(chains: ReadonlyMap<string, Chain>, passed: (passed: Passed) => void): Chain {
   return (source) =>
     new Observable((subscriber) => {
       const inputs = new Map<string, Subject<Delivery<Context>>>();
@@ -159,7 +171,7 @@ function byStage(chains: ReadonlyMap<string, Chain>, passed?: (passed: Passed) =
         subscriber.add(
           chain(input).subscribe({
             next: (delivery) => {
-              passed?.(delivery.value);
+              passed(delivery.value);
               subscriber.next(delivery);
             },
             error: (error: unknown) => subscriber.error(error),
