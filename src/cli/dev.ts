@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import type { PipelineConfig } from '../config/index.js';
 import { XACT } from '../domains/xact/topics.js';
 import { type Capture, createCapture } from '../http/index.js';
+import { allowedHostsOf } from '../http/url-policy.js';
 import type { Catalogue } from '../plugin/definition.js';
 import { type FileServer, simulate, startFileServer } from '../simulator/index.js';
 import type { NewRecord } from '../transport/transport.js';
@@ -45,7 +46,7 @@ export async function devCommand(shell: Shell, flags: DevFlags, catalogue: Catal
         api: flags.api,
         adapt: async (config, data) => {
           files = await startFileServer({ directory: data.state, seed: flags.seed });
-          return pointedAt(config, files);
+          return pointedAt(config, files, shell.env);
         },
         capture: (config) => {
           if (flags.sendWebhooks === true) return undefined;
@@ -84,9 +85,17 @@ function packageRoot(): string {
   return join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
 }
 
-/** The simulator's stable host names lead to its server of this run. */
-function pointedAt(config: PipelineConfig, files: FileServer): PipelineConfig {
-  return { ...config, http: { ...config.http, resolve: { ...config.http.resolve, ...files.resolve } } };
+/** The simulator's stable host names lead to its server of this run, and are allowed whatever pipeline it feeds. */
+function pointedAt(config: PipelineConfig, files: FileServer, env: Shell['env']): PipelineConfig {
+  const allowed = allowedHostsOf({ allowedHosts: config.http.allowedHosts, environment: env });
+  return {
+    ...config,
+    http: {
+      ...config.http,
+      allowedHosts: [...new Set([...allowed, ...files.hosts])],
+      resolve: { ...config.http.resolve, ...files.resolve },
+    },
+  };
 }
 
 /** Puts simulated lines on the raw topic: as fast as it takes them when they are counted, else at the rate. */

@@ -285,6 +285,14 @@ describe('modules', () => {
     expect(loaded.entries['xact']).toEqual([]);
   });
 
+  it('a module without the export that is asked for is told with those that it has', async () => {
+    const two = 'export class One { execute() {} }\nexport class Two { execute() {} }\nexport const three = 3;\n';
+    const loaded = await xact(entry('module: ./two.mjs'), { 'two.mjs': two });
+    expect(loaded.diagnostics[0]?.help).toBe('its plugins are One, Two: name one with class');
+    const none = await xact(entry('module: ./none-in-it.mjs'), { 'none-in-it.mjs': 'export const three = 3;\n' });
+    expect(none.diagnostics[0]?.help).toBe('export what definePlugin returns, or a class that extends Plugin');
+  });
+
   it('a link out of the folder leads out of it', async () => {
     const outside = folder({ 'mine.mjs': plugin });
     const cwd = folder({ 'pipeline.yaml': XACT, 'xact_plugins.yaml': entry('module: ./link.mjs') });

@@ -73,12 +73,18 @@ export async function importPlugin(request: ModuleRequest): Promise<{ readonly p
     );
   const names = Object.keys(exports).filter((name) => isPluggable(exports[name]));
   const meant = didYouMean(wanted, names) ?? (names.length === 1 ? names[0] : undefined);
-  const help = meant === undefined ? undefined : request.export === undefined ? `add class: ${meant}` : `did you mean "${meant}"?`;
+  const help = meant === undefined ? exported(names) : request.export === undefined ? `add class: ${meant}` : `did you mean "${meant}"?`;
   return refuse(
     `module ${module} has no export ${wanted === 'default' ? 'default' : `"${wanted}"`}`,
     help,
     request.export === undefined ? 'module' : 'class',
   );
+}
+
+function exported(names: readonly string[]): string {
+  return names.length === 0
+    ? 'export what definePlugin returns, or a class that extends Plugin'
+    : `its plugins are ${names.join(', ')}: name one with class`;
 }
 
 /** Links are followed first: a link out of the folder leads out of it. */
