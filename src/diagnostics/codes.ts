@@ -28,7 +28,7 @@ export const CODES = {
   PS3004: 'the log ends before a recorded offset',
   PS3005: 'a table is not the one that is expected',
   PS3006: 'the log is damaged',
-  PS3007: 'another process holds the log',
+  PS3009: 'another process holds the log',
   PS3007: 'the log refuses access',
   PS3008: 'a topic is not there',
   PS3010: 'the HTTP server cannot listen',
