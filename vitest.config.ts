@@ -22,6 +22,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts', 'marbles/**/*.marbles.ts'],
     exclude: ['test/chaos/**', 'test/simulation/**', 'test/readers/**', 'test/broker/**', 'test/kafka/**', 'node_modules/**'],
+    setupFiles: ['marbles/figures.setup.ts'],
     testTimeout: 60_000,
   },
 });

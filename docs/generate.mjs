@@ -1,6 +1,6 @@
 // Writes the generated parts of the documentation, between `<!-- generated: NAME -->` and `<!-- end -->`, from the built sources. With `--check` it
 // writes nothing and fails when a part is stale.
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { elsewhere, guarantees, requirements } from './requirements.mjs';
 import { builtIns } from '../dist/plugins/index.js';
 import { buildProgram } from '../dist/src/cli/program.js';
@@ -18,6 +18,8 @@ const PARTS = {
   commands: commandReference,
   configuration: configReference,
   metrics: metricsReference,
+  operators: operatorCatalogue,
+  drawn: () => ['runtime', 'examples'].flatMap(drawnCases).join('\n\n'),
   plugins: () => [...new Set(Object.values(builtIns))].map(pluginReference).join('\n\n'),
   tables: () => XACT_TABLES.map(tableReference).join('\n\n'),
   'processing-times': () =>
@@ -29,7 +31,7 @@ const PARTS = {
           .join(', ')}`,
     ).join('\n'),
 };
-const FILES = ['cli', 'configuration', 'guarantees', 'metrics', 'plugins', 'tables'];
+const FILES = ['cli', 'configuration', 'guarantees', 'metrics', 'operators', 'plugins', 'tables'];
 
 function testFiles() {
   // The suite that every transport passes is tests that others run as well.
@@ -97,11 +99,74 @@ function pluginReference(definition) {
     '',
     spec.summary,
     '',
+    ...figure('plugins', spec.name.replaceAll('_', '-')),
+    '',
     ...facts.filter(([, text]) => text !== '').map(([what, text]) => `- ${what}: ${text}`),
     '',
     ...(spec.config === undefined ? ['It has no config.'] : [keysTable(spec.config)]),
   ].join('\n');
 }
+
+/** Each operator with the words of its comment and the first case of its specification, drawn. */
+function operatorCatalogue() {
+  const files = readdirSync(new URL('../marbles/operators', import.meta.url)).sort();
+  return files
+    .map((file) => file.replace('.marbles.ts', ''))
+    .map((name) => {
+      const { symbol, comment } = documented(name);
+      const [before, after = ''] = comment.split(/```marbles\n[\s\S]*?```/);
+      return [
+        `### ${symbol}`,
+        '',
+        before.trim(),
+        '',
+        ...figure('operators', name),
+        '',
+        ...(after.trim() === '' ? [] : [after.trim(), '']),
+        `[Source](../operators/${name}.ts) · [specification](../marbles/operators/${name}.marbles.ts)`,
+      ].join('\n');
+    })
+    .join('\n\n');
+}
+
+/** What workers and whole streams look like: the first case of each specification of a folder. */
+function drawnCases(folder) {
+  return readdirSync(new URL(`../marbles/${folder}`, import.meta.url))
+    .filter((file) => file.endsWith('.marbles.ts'))
+    .sort()
+    .map((file) => file.replace('.marbles.ts', ''))
+    .filter((name) => existsSync(new URL(`figures/${folder}/${name}.svg`, import.meta.url)))
+    .map((name) => {
+      const [shown] = figure(folder, name);
+      const [, title] = /^!\[(.*?)\. /.exec(shown);
+      return [`### ${titled(name)}`, '', `${sentence(title)} [Specification](../marbles/${folder}/${name}.marbles.ts)`, '', shown].join(
+        '\n',
+      );
+    });
+}
+
+const titled = (name) => `${name.charAt(0).toUpperCase()}${name.slice(1).replaceAll('-', ' ')}`;
+
+/** The function of an operator's file that has a drawing in its comment, and the comment without its stars. */
+function documented(name) {
+  const text = readFileSync(new URL(`../operators/${name}.ts`, import.meta.url), 'utf8');
+  for (const [, comment, symbol] of text.matchAll(/\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\nexport function (\w+)/g)) {
+    if (comment.includes('```marbles'))
+      return { symbol, comment: comment.replaceAll(/^ ?\* ?/gm, '').replaceAll(/\{@link (\w+)\}/g, '`$1`') };
+  }
+  throw new Error(`operators/${name}.ts has no function whose comment is drawn`);
+}
+
+/** A figure, with what it shows as text; drawn by the specification as it runs. */
+function figure(folder, name) {
+  const path = `figures/${folder}/${name}.svg`;
+  const at = new URL(path, import.meta.url);
+  if (!existsSync(at)) throw new Error(`docs/${path} is missing: npm run docs draws it from marbles/${folder}/${name}.marbles.ts`);
+  const [, title, text] = /<title[^>]*>([^<]*)<\/title>\s*<desc[^>]*>([^<]*)<\/desc>/.exec(readFileSync(at, 'utf8'));
+  return [`![${plain(title)}. ${plain(text)}](${path})`];
+}
+
+const plain = (text) => text.replaceAll(/[[\]]/g, '\\$&');
 
 /** Every command that does something, with its arguments and its own options; those of all commands come last. */
 function commandReference() {
