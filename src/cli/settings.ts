@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { hasErrors, loadPipeline, type LoadedPipeline, type PipelineConfig } from '../config/index.js';
+import type { Diagnostic } from '../diagnostics/index.js';
 import type { Catalogue } from '../plugin/definition.js';
 import { InvalidConfiguration, UsageError } from './exit-codes.js';
 import type { Shell } from './shell.js';
@@ -54,6 +55,20 @@ export async function loadWhole(
     catalogue,
     ...(domains === undefined ? {} : { domains }),
   });
-  if (loaded.config === undefined || hasErrors(loaded.diagnostics)) throw new InvalidConfiguration(loaded.diagnostics);
+  if (loaded.config === undefined || hasErrors(loaded.diagnostics))
+    throw new InvalidConfiguration(await allFindings(shell, catalogue, domains));
   return { ...loaded, config: onLogOf(shell, loaded.config) };
+}
+
+/** All that `check` would say: who mends a file wants to mend it once. */
+async function allFindings(shell: Shell, catalogue: Catalogue, domains: readonly string[] | undefined): Promise<readonly Diagnostic[]> {
+  const [{ checkPipeline }, { XACT_FACTS }] = await Promise.all([import('../config/check-pipeline.js'), import('./xact-facts.js')]);
+  const checked = await checkPipeline({
+    configPath: configPath(shell),
+    env: shell.env,
+    catalogue,
+    facts: [XACT_FACTS],
+    ...(domains === undefined ? {} : { domains }),
+  });
+  return checked.diagnostics;
 }

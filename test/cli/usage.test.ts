@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { makeFolder } from '../../src/cli/data-directory.js';
@@ -30,6 +30,19 @@ describe('wrong usage', () => {
     const ended = await run([...args, '--data', data]);
     expect(ended).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining(sentence) });
     expect(ended.stderr).not.toMatch(/^ {4}at |PS7000|ENOENT/m);
+  });
+});
+
+describe('run', () => {
+  it('says before it starts all that check says', async () => {
+    const file = join(folder, 'wrong.yaml');
+    writeFileSync(file, 'plugins:\n  - { name: audit_logger, priorty: 1 }\n  - { name: failure_alerter, when: stauts == "failed" }\n');
+    const ended = await run(['run', '-c', file, '--data', data]);
+    expect(ended.code).toBe(78);
+    expect(ended.stderr).toContain('PS1103 a plugin entry has no key "priorty"');
+    expect(ended.stderr).toContain('PS1401 result_process has no field "stauts"');
+    expect(ended.stderr).toContain('0 warnings, 2 errors.  Nothing was started.');
+    expect(existsSync(data)).toBe(false);
   });
 });
 
