@@ -2,7 +2,7 @@ import { hasErrors, type PipelineConfig } from '../config/index.js';
 import { PenstockError } from '../diagnostics/index.js';
 import { STAGE_SCHEMAS, XACT_STAGES } from '../domains/xact/stages.js';
 import { XACT, type XactWorker } from '../domains/xact/topics.js';
-import { createCapture, type WebhookPerformer } from '../http/index.js';
+import { connectionHosts, createCapture, createFetch, createWebhookPerformer, type WebhookPerformer } from '../http/index.js';
 import {
   createHealth,
   createLogger,
@@ -96,6 +96,7 @@ export async function openRunning(shell: Shell, options: RunOptions): Promise<Ru
     closing.push(() => transport.close());
     await set.load();
     closing.push(() => set.unload());
+    const capture = (options.capture ?? captureOf)(config);
     const pipeline = await openPipeline({
       config,
       data,
@@ -107,7 +108,8 @@ export async function openRunning(shell: Shell, options: RunOptions): Promise<Ru
       health,
       env: shell.env,
       sealing: sealing(Object.fromEntries(loaded.variables.map(({ name }) => [name, shell.env[name]]))),
-      capture: (options.capture ?? captureOf)(config),
+      sender: capture ?? senderOf(config, shell.env),
+      captured: capture !== undefined,
     });
     closing.push(() => pipeline.close());
     halt.by = (plugin, error) => {
@@ -156,6 +158,11 @@ function codeOf(error: Error): string | undefined {
 /** Records webhooks and e-mails where the configuration says so. */
 function captureOf({ actions, connections }: PipelineConfig): WebhookPerformer | undefined {
   return actions.capture ? createCapture({ connections }) : undefined;
+}
+
+function senderOf({ connections, actions, production, http }: PipelineConfig, env: Shell['env']): WebhookPerformer {
+  const fetch = createFetch({ trustedHosts: connectionHosts(connections), production, environment: env, resolve: http.resolve });
+  return createWebhookPerformer({ connections, fetch, timeoutMs: actions.webhookTimeoutMs });
 }
 
 async function serve(config: PipelineConfig, health: Health, metrics: Metrics, pipeline: Pipeline): Promise<HttpServer> {

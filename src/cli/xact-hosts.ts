@@ -14,7 +14,7 @@ import { xactUpload } from '../domains/xact/workers/xact-upload.js';
 import { XACT_STAGES } from '../domains/xact/stages.js';
 import { XACT_ATTACHMENTS, XACT_ATTACHMENTS_FAILED, XACT_EVENTS } from '../domains/xact/tables.js';
 import { consumedTopics, logicalName, ofRetryTopic, topicName, XACT, type XactWorker } from '../domains/xact/topics.js';
-import { connectionHosts, createDownloader, createFetch, createWebhookPerformer, type WebhookPerformer } from '../http/index.js';
+import { createDownloader, type WebhookPerformer } from '../http/index.js';
 import { type ActionMeter, type Health, type Logger, type Metrics, redactText, type UserMetrics, watchMarks } from '../observe/index.js';
 import type { PlannedAction } from '../plugin/index.js';
 import type { LoadedChainSet } from '../plugin/chain-set.js';
@@ -47,8 +47,10 @@ export interface PipelineOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Keeps values of the environment out of what is stored. */
   readonly sealing: Sealing;
-  /** Performs webhooks and e-mails instead of sending them. */
-  readonly capture?: WebhookPerformer | undefined;
+  /** Performs webhooks and e-mails. */
+  readonly sender: WebhookPerformer;
+  /** It records them only. */
+  readonly captured: boolean;
 }
 
 /** What the workers of one pipeline share. */
@@ -128,6 +130,8 @@ function sharedOptions(
       });
     },
     metric: ({ params }) => counters.count(params.name, params.labels, params.value),
+    webhook: options.sender.webhook,
+    email: options.sender.email,
     onAction: (planned, result) => countAction(actions, planned, result),
   });
   return {
@@ -223,15 +227,7 @@ async function builderFor(name: XactWorker, wiring: Wiring): Promise<Builder> {
     case 'xact-retry':
       return (shared) => ({ settled$: xactRetry({ ...shared, maxHeld: domain.workers[name]!.credits }) });
     case 'xact-actions': {
-      const fetch = createFetch({
-        trustedHosts: connectionHosts(config.connections),
-        production: config.production,
-        environment: env,
-        resolve: http.resolve,
-      });
-      const sender =
-        options.capture ?? createWebhookPerformer({ connections: config.connections, fetch, timeoutMs: config.actions.webhookTimeoutMs });
-      const performers = { ...sender, publish: publisher(wiring.produce), sealing: options.sealing };
+      const performers = { ...options.sender, publish: publisher(wiring.produce), sealing: options.sealing };
       const services = meteredGuard(guard({ ...config.actions.breaker, ignoreAuth: false }), metrics, 'actions');
       return (shared) => ({
         settled$: xactActions({
@@ -244,7 +240,7 @@ async function builderFor(name: XactWorker, wiring: Wiring): Promise<Builder> {
             retryOf: ({ action }) => retryOfConnection(config, action.params['connection']),
             concurrency: domain.workers[name]?.concurrency,
           }),
-          onDone: ({ action }) => wiring.actions.performed(action.type, options.capture === undefined ? 'done' : 'captured'),
+          onDone: ({ action }) => wiring.actions.performed(action.type, options.captured ? 'captured' : 'done'),
         }),
       });
     }

@@ -5,6 +5,7 @@ import { PluginResult } from './class-plugin.js';
 import type { PluginContext } from './plugin-context.js';
 import { act, fail, filter, type Result, skip } from './result.js';
 import { CELL, type PluginRuntime } from './runtime.js';
+import { traceContextOf } from './trace-context.js';
 
 /** Checks an amended message; answers what is wrong with it. */
 export type CheckMessage = (message: unknown) => string | undefined;
@@ -126,7 +127,10 @@ function withActions(plugin: PluginRuntime, start: PluginContext, actions: reado
 function complete(action: Action, context: PluginContext): Action {
   if (action.type !== 'publish_to_topic') return action;
   const { key = context.event_id, headers } = action.params;
-  return { type: action.type, params: { ...action.params, key, headers: { ...context.added_headers, ...headers } } };
+  return {
+    type: action.type,
+    params: { ...action.params, key, headers: { ...traceContextOf(context.headers), ...context.added_headers, ...headers } },
+  };
 }
 
 function modeOf(action: Action, asked: Mode | undefined): Mode {

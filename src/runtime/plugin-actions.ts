@@ -44,7 +44,7 @@ export const outboxRecord = z.object({
 export type OutboxRecord = z.output<typeof outboxRecord>;
 
 export interface PluginActionsOptions
-  extends Pick<PerformActionsOptions, 'log' | 'metric' | 'concurrency' | 'retry' | 'policyOf' | 'random'> {
+  extends Pick<PerformActionsOptions, 'webhook' | 'email' | 'log' | 'metric' | 'concurrency' | 'retry' | 'policyOf' | 'random'> {
   readonly domain: string;
   readonly worker: string;
   /** Writes records of plugins; resolves when they are durable. */
@@ -68,7 +68,8 @@ export interface PluginActions {
 }
 
 /**
- * Publishes are written to the log before their delivery goes on; webhooks and e-mails go to the outbox topic first. An action that cannot be done
+ * Publishes are written to the log before their delivery goes on; webhooks and e-mails go to the outbox topic first, unless their plugin wants them
+ * awaited. An action that cannot be done
  * is dead-lettered as an action, and its delivery goes on.
  */
 export function pluginActions(options: PluginActionsOptions): PluginActions {

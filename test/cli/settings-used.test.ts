@@ -10,6 +10,7 @@ import { openRunning } from '../../src/cli/running.js';
 import { type RunReport, WORKER_NAMES } from '../../src/cli/pipeline.js';
 import type { Shell } from '../../src/cli/shell.js';
 import { byteOutput } from '../../src/cli/byte-output.js';
+import { act, defineOpenPlugin, messages, webhook } from '../../src/plugin/index.js';
 import { topicName } from '../../src/domains/xact/topics.js';
 import type { OutboxRecord } from '../../src/runtime/plugin-actions.js';
 import { until } from '../transport/collector.js';
@@ -179,6 +180,32 @@ describe('settings', () => {
       expect(stored).toHaveLength(1);
       expect(stored[0]).not.toMatch(/secret/);
       expect(JSON.parse(stored[0]!)).toMatchObject({ sealed: ['HOOK', 'TOKEN'], action: { params: { url: '${HOOK}/t' } } });
+    } finally {
+      await running.end();
+    }
+  });
+
+  it('mode: inline has a webhook sent before its event goes on, and nothing is stored', async () => {
+    asked.splice(0);
+    const hook = defineOpenPlugin({
+      name: 'hook',
+      version: '1.0.0',
+      summary: 'Calls a service.',
+      reads: messages(),
+      stages: ['event_ingest'],
+      create: () => () => act(webhook({ connection: 'crm', path: '/inline' })),
+    });
+    writeFileSync(join(folder, 'awaited.yaml'), 'plugins: [{ name: hook, mode: inline }]\n');
+    const yaml = `${CONFIG}kafka: { xact: { plugins: { config_path: awaited.yaml } } }\n`;
+    const running = await openRunning(shell('inline', yaml), { catalogue: { hook }, workers: ['xact-event-ingester'], api: false });
+    try {
+      const event = { type: 'x.a', traceId: 't1', utcDateTime: '2031-03-04T05:06:07Z', data: { assignmentId: 'A' } };
+      await running.transport.produce([{ topic: topicName('xact.events'), key: 't1', value: JSON.stringify(event) }]);
+      running.pipeline.start();
+      await until('the event to have left', async () => (await running.pipeline.busy()) === undefined);
+      const { left, actions } = await running.pipeline.report();
+      expect([asked, left.delivered, actions]).toEqual([['/inline'], 1, { http_webhook: 1 }]);
+      expect((await running.transport.offsets(OUTBOX)).every(({ end }) => end === 0)).toBe(true);
     } finally {
       await running.end();
     }

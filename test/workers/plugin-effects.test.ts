@@ -92,11 +92,35 @@ describe('what a plugin asks for', () => {
       ],
     });
     ingester(bench);
-    await bench.sendWith('xact.events', { secret: 'own' }, rawEvent('t1'));
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+    await bench.sendWith('xact.events', { secret: 'own', traceparent }, rawEvent('t1'), rawEvent('t2'));
     await bench.idle();
     const [record] = await bench.records('team.alerts');
     const headers = Object.fromEntries(record!.headers.map(([name, value]) => [name, value.toString()]));
-    expect(headers).toEqual({ team: 'claims', kind: 'new', 'idempotency-key': expect.stringMatching(/^[\w-]{16,}$/) as string });
+    const id = expect.stringMatching(/^[\w-]{16,}$/) as string;
+    expect(headers).toEqual({ team: 'claims', kind: 'new', traceparent, 'idempotency-key': id });
+  });
+
+  it('the trace that an event belongs to goes on with its task, file and result, through a retry', async () => {
+    const bench = await workerBench();
+    const trace = { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', tracestate: 'vendor=1' };
+    let failing = true;
+    ingester(bench);
+    downloader(bench, (request, signal) => {
+      if (!failing) return writesFiles(bench)(request, signal);
+      failing = false;
+      return transient();
+    });
+    uploader(bench);
+    retrier(bench);
+    await bench.sendWith('xact.events', { ...trace, other: 'stays' }, rawEvent('t1'));
+    await expect.poll(async () => (await bench.read('xact.downloads_results')).length).toBe(2);
+    for (const topic of ['xact.downloads_pending', 'xact.downloads_cached', 'xact.downloads_results'] as const) {
+      for (const { headers } of await bench.read(topic)) {
+        expect(headers, topic).toMatchObject(trace);
+        expect(headers, topic).not.toHaveProperty('other');
+      }
+    }
   });
 
   it('F4: a webhook goes to the outbox, with names and no secrets, and blocks nothing', async () => {

@@ -1,5 +1,6 @@
 import type { Observable } from 'rxjs';
 import type { Delivery } from '../../../../operators/index.js';
+import { traceContextOf } from '../../../plugin/trace-context.js';
 import { performActions, type PluginOperator, type StageContext } from '../../../plugin/index.js';
 import { redactText } from '../../../observe/redact.js';
 import { type ClaimChecks, claimCheckSink } from '../../../runtime/claim-check.js';
@@ -118,17 +119,19 @@ export function amendItem<I extends Item<unknown>>(item: I, message: unknown): I
   return { ...item, message };
 }
 
-/** A record of the domain's own: JSON under the trace id, with what later workers and plugins need to know of the event. */
+/** A record of the domain's own: JSON under the trace id, with what later workers and plugins need to know of the event; `came` are the headers of the record that it comes of. */
 export function ownRecord(
   topic: string,
   message: { readonly trace_id: string; readonly media_id?: string },
   eventType: string | null,
+  came: Readonly<Record<string, string>>,
 ): NewRecord {
   return {
     topic,
     key: message.trace_id,
     value: JSON.stringify(message),
     headers: {
+      ...traceContextOf(came),
       trace_id: message.trace_id,
       ...(message.media_id === undefined ? {} : { media_id: message.media_id }),
       ...(eventType === null ? {} : { event_type: eventType }),

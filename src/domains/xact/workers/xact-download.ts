@@ -79,7 +79,9 @@ export function xactDownload(options: XactDownloadOptions): Observable<Settled> 
             contextOf: (item) => contextOf('download_complete', item.message, { worker: NAME, headers: item.headers }),
             amend: amendItem,
           }),
-          send(sink, (item) => [ownRecord(topicName('xact.downloads_cached'), item.message, eventTypeOf(item.message, item.headers))]),
+          send(sink, (item) => [
+            ownRecord(topicName('xact.downloads_cached'), item.message, eventTypeOf(item.message, item.headers), item.headers),
+          ]),
         ),
       ),
     recordsOf: (failing) => failureResults(failing),
@@ -144,5 +146,7 @@ function failureResults(failing: Failing): readonly NewRecord[] {
   };
   const told = decision.action === 'retry' ? decision : { action: 'dead_letter' as const, reason: 'permanent' as const };
   const result = failureResultOf(task, failure, told, new Date());
-  return result === undefined ? [] : [ownRecord(topicName('xact.downloads_results'), result, eventTypeOf(task, failing.headers))];
+  return result === undefined
+    ? []
+    : [ownRecord(topicName('xact.downloads_results'), result, eventTypeOf(task, failing.headers), failing.headers)];
 }

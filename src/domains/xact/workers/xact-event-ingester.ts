@@ -96,11 +96,11 @@ export function xactEventIngester(options: XactEventIngesterOptions): Observable
   });
 }
 
-function recordsOf({ event, record, made }: Tasked): readonly NewRecord[] {
+function recordsOf({ event, record, headers, made }: Tasked): readonly NewRecord[] {
   return [
-    ...made.tasks.map((task) => ownRecord(topicName('xact.downloads_pending'), task, event.type)),
+    ...made.tasks.map((task) => ownRecord(topicName('xact.downloads_pending'), task, event.type, headers)),
     ...made.refused.flatMap((result) => [
-      ownRecord(topicName('xact.downloads_results'), result, event.type),
+      ownRecord(topicName('xact.downloads_results'), result, event.type, headers),
       refusedLetter(record, result),
     ]),
   ];

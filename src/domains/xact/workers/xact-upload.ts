@@ -80,7 +80,7 @@ export function xactUpload(options: XactUploadOptions): Observable<Settled> {
           amend: amendItem,
         }),
         send<Uploaded>(sink, (item) => [
-          ownRecord(topicName('xact.downloads_results'), item.message, eventTypeOf(item.message, item.headers)),
+          ownRecord(topicName('xact.downloads_results'), item.message, eventTypeOf(item.message, item.headers), item.headers),
         ]),
       ),
     recordsOf: failureResults,
@@ -140,5 +140,5 @@ function failureResults(failing: Failing): readonly NewRecord[] {
   if (!parsed.success) return [];
   const error = redactText(failing.error instanceof Error ? failing.error.message : String(failing.error));
   const result = { ...resultOf(parsed.data, { status: 'failed_permanent', error }), retry_count: retryCountOf(failing.headers) };
-  return [ownRecord(topicName('xact.downloads_results'), result, eventTypeOf(result, failing.headers))];
+  return [ownRecord(topicName('xact.downloads_results'), result, eventTypeOf(result, failing.headers), failing.headers)];
 }
