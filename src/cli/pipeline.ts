@@ -34,7 +34,7 @@ export interface Pipeline {
   start(): void;
   /** What keeps the pipeline from being idle; nothing when it is: every consumed topic at its end and nothing in flight. */
   busy(options?: { readonly waitRetries?: boolean }): Promise<string | undefined>;
-  /** Drains every worker. What is stuck when the time is over is named, and released. */
+  /** Drains every worker. What is stuck when the time is over is named, and released; the transport is closed then. */
   drain(timeoutMs: number): Promise<readonly string[]>;
   report(): Promise<RunReport>;
   /** Deletes what tables no longer need; for once a day. */
@@ -99,6 +99,8 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
       if (outcome !== 'late') return [];
       const stuck = hosts.flatMap((host) => host.stop().map((what) => `${host.name}: ${what}`));
       for (const what of stuck) log.warn('released by the end of the drain', { what });
+      // What has left and cannot be written counts as released, so that all that entered is accounted for.
+      await transport.close();
       return stuck;
     },
     async report() {

@@ -1,25 +1,33 @@
 import { CODES, PenstockError } from '../diagnostics/index.js';
 import type { Logger } from '../observe/index.js';
+import type { ConsumerState } from '../transport/transport.js';
 
 /** What a consumer calls its faults, by the code under which they are explained. */
-const CONSUMER_FAULTS: Readonly<Record<string, 'PS3001' | 'PS3002'>> = { disk_full: 'PS3002', log_unreachable: 'PS3001' };
+const CONSUMER_FAULTS: Readonly<Record<string, 'PS3001' | 'PS3002' | 'PS3007' | 'PS3008' | 'PS3009'>> = {
+  disk_full: 'PS3002',
+  log_unreachable: 'PS3001',
+  log_held: 'PS3009',
+  access_refused: 'PS3007',
+  topic_missing: 'PS3008',
+};
 
 /** How often faults are looked at, in milliseconds. */
 const LOOK_MS = 250;
 
 export interface FaultSources {
   /** What the consumers say, each of them. */
-  readonly consumers: () => readonly (string | undefined)[];
+  readonly consumers: () => readonly Pick<ConsumerState, 'fault' | 'faultText'>[];
   /** Why the last write of a table failed. */
   readonly writer: () => unknown;
 }
 
 /** Why a worker takes nothing in at the moment, with its code; nothing when it does. */
 export function faultOf({ consumers, writer }: FaultSources): string | undefined {
-  const fault = consumers().find((name) => name !== undefined);
-  if (fault !== undefined) {
-    const code = CONSUMER_FAULTS[fault];
-    return code === undefined ? fault : `${code} ${CODES[code]}: intake waits until the log can be written again`;
+  const state = consumers().find(({ fault }) => fault !== undefined);
+  if (state?.fault !== undefined) {
+    const code = CONSUMER_FAULTS[state.fault];
+    const more = code !== 'PS3002' && state.faultText !== undefined ? `, ${state.faultText}` : '';
+    return code === undefined ? state.fault : `${code} ${CODES[code]}: intake waits until the log can be written again${more}`;
   }
   const error = writer();
   if (error === undefined) return undefined;

@@ -73,7 +73,7 @@ export function workerHost(options: WorkerHostOptions): WorkerHost {
   let ended: Promise<void> = Promise.resolve();
 
   const faults: FaultSources = {
-    consumers: () => consumers.map((consumer) => consumer.state().fault),
+    consumers: () => consumers.map((consumer) => consumer.state()),
     writer: () => built?.fault?.(),
   };
 

@@ -35,6 +35,8 @@ export class Committer {
   private current: PenstockError | undefined;
   private readonly idlers: (() => void)[] = [];
   private ended = false;
+  private abandoned = false;
+  private writing: readonly CommitJob[] = [];
 
   constructor(private readonly options: CommitterOptions) {}
 
@@ -43,6 +45,10 @@ export class Committer {
   }
 
   add(job: CommitJob): void {
+    if (this.abandoned) {
+      queueMicrotask(() => this.forget(job));
+      return;
+    }
     this.jobs.push(job);
     this.start();
   }
@@ -64,6 +70,14 @@ export class Committer {
     this.ended = true;
   }
 
+  /** Waits for nothing any more: what is written now, or waits to be, counts as released. Whatever becomes of it, it is whole or absent. */
+  abandon(): void {
+    this.ended = true;
+    this.abandoned = true;
+    for (const job of this.writing) this.giveUp(job);
+    for (const job of this.jobs.splice(0)) this.forget(job);
+  }
+
   private start(): void {
     if (this.working) return;
     this.working = true;
@@ -78,7 +92,7 @@ export class Committer {
       if (failure === undefined) continue;
       for (const job of jobs) if (job.failed(failure)) this.jobs.push(job);
       if (this.ended) {
-        for (const job of this.jobs.splice(0)) this.tell(job, { kind: 'fenced' });
+        for (const job of this.jobs.splice(0)) this.giveUp(job);
         break;
       }
       await this.pause();
@@ -91,15 +105,18 @@ export class Committer {
   private async commit(jobs: readonly CommitJob[]): Promise<PenstockError | undefined> {
     try {
       const units = jobs.length === 0 ? [PROBE] : jobs.map((job) => job.unit());
+      this.writing = jobs;
       const results = await this.options.store.write(units);
       this.setFault(undefined);
-      jobs.forEach((job, index) => this.tell(job, results[index]!));
+      if (!this.abandoned) jobs.forEach((job, index) => this.tell(job, results[index]!));
       return undefined;
     } catch (error) {
       const failure =
         error instanceof PenstockError ? error : new PenstockError('PS3001', 'the log did not take a write', { cause: error });
       this.setFault(failure);
       return failure;
+    } finally {
+      this.writing = [];
     }
   }
 
@@ -110,6 +127,16 @@ export class Committer {
     } catch (error) {
       this.options.onWarning(new PenstockError('PS7000', 'a listener of a settled delivery threw', { cause: error }));
     }
+  }
+
+  private giveUp(job: CommitJob): void {
+    this.tell(job, { kind: 'fenced' });
+  }
+
+  /** A job that was never asked what to write has to be: it takes what it tells of from there. */
+  private forget(job: CommitJob): void {
+    job.unit();
+    this.giveUp(job);
   }
 
   private setFault(fault: PenstockError | undefined): void {

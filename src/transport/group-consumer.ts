@@ -39,7 +39,12 @@ const MOST_IN_A_ROW = 32;
 const CREDIT_PAUSE_MS = 20;
 
 /** What faults of the log are called. */
-const FAULTS: Readonly<Partial<Record<Code, string>>> = { PS3002: 'disk_full', PS3007: 'access_refused', PS3008: 'topic_missing' };
+const FAULTS: Readonly<Partial<Record<Code, string>>> = {
+  PS3002: 'disk_full',
+  PS3007: 'access_refused',
+  PS3008: 'topic_missing',
+  PS3009: 'log_held',
+};
 
 const NOWHERE = { offset: 0, beyond: new Uint8Array(0) };
 
@@ -114,7 +119,7 @@ export class GroupConsumer implements Consumer, FeedOwner {
       lag += Math.max(0, store.end(topic, partition) - feed.ledger.next) + feed.released.length;
       if (feed.pausedUntil > now || this.credits.exhausted || !feed.hasRoom(this.options.consume.credits.bytes)) paused += 1;
     }
-    const { fault } = committer;
+    const fault = committer.fault ?? store.obstacle?.();
     return {
       inFlight: this.credits.inFlight,
       inFlightBytes: this.credits.inFlightBytes,
@@ -122,6 +127,7 @@ export class GroupConsumer implements Consumer, FeedOwner {
       paused,
       lag,
       fault: fault === undefined ? undefined : (FAULTS[fault.code] ?? 'log_unreachable'),
+      faultText: fault?.message,
     };
   }
 

@@ -1,3 +1,4 @@
+import type { PenstockError } from '../diagnostics/index.js';
 import type { Progress } from './ledger.js';
 import type { Prepared } from './prepared.js';
 import type { LogRecord, Mark, Marks, PartitionOffsets, Position, TopicSpec } from './transport.js';
@@ -69,6 +70,8 @@ export interface LogStore {
   progress(group: string, topic: string, partition: number): Progress | undefined;
   /** Why a record cannot be written, undefined when it can. */
   refusal(record: Prepared): Error | undefined;
+  /** Why writes have been waiting for seconds; nothing when they do not. */
+  obstacle?(): PenstockError | undefined;
   /** One transaction; rejects when nothing of it was written. */
   write(units: readonly WriteUnit[]): Promise<readonly WriteResult[]>;
   beat(beat: Beat): Promise<BeatAnswer>;
@@ -83,4 +86,7 @@ export interface LogStore {
 }
 
 /** What one member of a group needs of it. */
-export type GroupStore = Pick<LogStore, 'leaseMs' | 'end' | 'read' | 'refusal' | 'beat' | 'shapeOf' | 'leave' | 'onChange' | 'write'>;
+export type GroupStore = Pick<
+  LogStore,
+  'leaseMs' | 'end' | 'read' | 'refusal' | 'beat' | 'shapeOf' | 'leave' | 'onChange' | 'write' | 'obstacle'
+>;

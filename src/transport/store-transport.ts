@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { SchedulerLike } from 'rxjs';
+import type { SchedulerLike, Subscription } from 'rxjs';
 import { PenstockError } from '../diagnostics/index.js';
 import { Committer, type CommitJob } from './committer.js';
 import { GroupConsumer } from './group-consumer.js';
@@ -30,10 +30,14 @@ export interface StoreTransportOptions {
   readonly handoverMs: number;
   /** Pause between two tries of a write that the log does not take, in milliseconds. */
   readonly retryMs: number;
+  /** How long closing may take before what is not written counts as released, in milliseconds. Defaults to 5000. */
+  readonly closeMs?: number;
   /** Names a new member, uniquely among all members of all processes. Defaults to a random name. */
   nameMember?(): string;
   onWarning(error: Error): void;
 }
+
+const CLOSE_MS = 5000;
 
 /** The transport over a `LogStore`: memory and the embedded log differ in nothing but the store. */
 export class StoreTransport implements Transport {
@@ -178,6 +182,19 @@ export class StoreTransport implements Transport {
   }
 
   private async closeNow(): Promise<void> {
+    const { clock, closeMs = CLOSE_MS, store, onWarning } = this.options;
+    let timer: Subscription | undefined;
+    const late = new Promise<'late'>((resolve) => {
+      timer = clock.schedule(() => resolve('late'), closeMs);
+    });
+    const ended = await Promise.race([this.closeWhole(), late]);
+    timer?.unsubscribe();
+    if (ended !== 'late') return;
+    onWarning(store.obstacle?.() ?? new PenstockError('PS3001', `the log was not closed within ${closeMs} ms`, { category: 'transient' }));
+    this.committer.abandon();
+  }
+
+  private async closeWhole(): Promise<void> {
     this.committer.end();
     if (this.consumers.size > 0) {
       const gone = new Promise<void>((resolve) => this.departures.push(resolve));

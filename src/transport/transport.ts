@@ -102,6 +102,8 @@ export interface ConsumerState {
   readonly lag: number;
   /** Set while intake is stopped by a fault that the log reports (`disk_full`, …). */
   readonly fault: string | undefined;
+  /** The fault in a sentence, where there is more to say than its name. */
+  readonly faultText?: string | undefined;
 }
 
 /** One member of a consumer group. */

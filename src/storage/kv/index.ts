@@ -1,2 +1,3 @@
 export type * from './kv.js';
 export * from './lmdb-kv.js';
+export { untilWritable } from './write-lock.js';

@@ -1,3 +1,5 @@
+import type { PenstockError } from '../../diagnostics/index.js';
+
 /** A row of a table; the buffers are the caller's own. */
 export interface KvEntry {
   readonly key: Buffer;
@@ -36,6 +38,8 @@ export interface Kv {
   refresh(): void;
   /** Grows with each transaction of any process. */
   lastChange(): number;
+  /** Why transactions have not begun for seconds: another process is in the middle of one (PS3009). Nothing when they begin. */
+  obstacle(): PenstockError | undefined;
   /** Frees what processes that died were still reading. */
   sweep(): void;
   close(): Promise<void>;

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { PenstockError } from '../../diagnostics/index.js';
 import type { Kv, KvEntry, KvRange, KvTable } from './kv.js';
+import { obstacleOf } from './write-lock.js';
 
 export interface KvOptions {
   /** Made when it is not there, with mode 0700. */
@@ -17,12 +18,18 @@ const PAGE_BYTES = 8192;
 /** What must fit behind the end of the data before writing is tried again. */
 const ROOM_BYTES = 256 * 1024;
 
+/** A transaction that has not begun after so long is told, in milliseconds. */
+const LONG_WAIT_MS = 2000;
+
 const EIO = 5;
 
 /** ENOSPC, EDQUOT, EFBIG and the store's own MDB_MAP_FULL: as numbers from the store, as names from Node. */
 const FULL: ReadonlySet<unknown> = new Set([28, 122, 27, -30792, 'ENOSPC', 'EDQUOT', 'EFBIG']);
 
 type Rows = Database<Buffer, Uint8Array>;
+
+/** The stores that are open in this process. */
+const opened = new Set<LmdbKv>();
 
 /** Opens the store of a directory. Throws PS3001 when it cannot. */
 export function openKv({ directory, tables }: KvOptions): Kv {
@@ -42,14 +49,33 @@ export function openKv({ directory, tables }: KvOptions): Kv {
     });
     root.readerCheck();
     const rows = tables.map((name) => [name, root.openDB({ name, encoding: 'binary', keyEncoding: 'binary', cache: false })] as const);
-    return new LmdbKv(directory, root, new Map(rows.map(([name, database]) => [name, new LmdbTable(database as Rows)])));
+    const kv = new LmdbKv(directory, root, new Map(rows.map(([name, database]) => [name, new LmdbTable(database as Rows)])));
+    if (opened.size === 0) process.on('exit', endWithoutWaiting);
+    opened.add(kv);
+    return kv;
   } catch (error) {
     throw translate(error, directory, `the store in ${directory} cannot be opened`);
   }
 }
 
+/**
+ * The end of a process waits for its threads, and one of them may wait for another process that is stopped: then the signal that asked for the end, or
+ * would have, ends it at once. There is no other way past a thread that cannot be woken.
+ */
+function endWithoutWaiting(code: number): void {
+  if (![...opened].some((kv) => kv.obstacle() !== undefined)) return;
+  const signal = code === INTERRUPTED ? 'SIGINT' : 'SIGTERM';
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
+}
+
+/** The exit code after Ctrl-C. */
+const INTERRUPTED = 130;
+
 class LmdbKv implements Kv {
   private full = false;
+  /** When the transactions that have not begun were asked for. */
+  private readonly waiting = new Set<{ readonly since: number }>();
 
   constructor(
     private readonly directory: string,
@@ -68,8 +94,11 @@ class LmdbKv implements Kv {
     if (this.full && !hasRoom(this.directory)) throw diskFull(this.directory, undefined);
     // What `work` throws is its own and never taken for the store's.
     let thrown: { readonly error: unknown } | undefined;
+    const wait = { since: performance.now() };
+    this.waiting.add(wait);
     try {
       const result = await this.root.childTransaction(() => {
+        this.waiting.delete(wait);
         try {
           return work();
         } catch (error) {
@@ -84,7 +113,14 @@ class LmdbKv implements Kv {
       const translated = translate(await commitErrorOf(error), this.directory, `the store in ${this.directory} did not take a write`);
       this.full = translated.code === 'PS3002';
       throw translated;
+    } finally {
+      this.waiting.delete(wait);
     }
+  }
+
+  obstacle(): PenstockError | undefined {
+    const [first] = this.waiting;
+    return first === undefined || performance.now() - first.since < LONG_WAIT_MS ? undefined : obstacleOf(this.directory);
   }
 
   refresh(): void {
@@ -101,6 +137,8 @@ class LmdbKv implements Kv {
 
   async close(): Promise<void> {
     await this.root.close();
+    opened.delete(this);
+    if (opened.size === 0) process.off('exit', endWithoutWaiting);
   }
 }
 

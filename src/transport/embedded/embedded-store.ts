@@ -1,5 +1,5 @@
 import { PenstockError } from '../../diagnostics/index.js';
-import { type Kv, openKv } from '../../storage/kv/index.js';
+import { type Kv, openKv, untilWritable } from '../../storage/kv/index.js';
 import type { Progress } from '../ledger.js';
 import type { Beat, BeatAnswer, Change, LogStore, WriteResult, WriteUnit } from '../log-store.js';
 import { partitionOf } from '../partitioner.js';
@@ -59,8 +59,9 @@ export class EmbeddedStore implements LogStore {
     this.markTable = new MarkTable(kv);
   }
 
-  /** Throws PS3001 when the directory cannot be opened, PS3003 when another version wrote it. */
+  /** Throws PS3001 when the directory cannot be opened, PS3003 when another version wrote it, PS3009 when another process holds it in the middle of a write. */
   static async open(options: EmbeddedStoreOptions): Promise<EmbeddedStore> {
+    await untilWritable(options.directory);
     const kv = openKv({ directory: options.directory, tables: TABLES });
     const meta = kv.table('meta');
     const found = meta.get(FORMAT);
@@ -132,6 +133,10 @@ export class EmbeddedStore implements LogStore {
     return new PenstockError('PS4101', `topic ${topic} has ${partitions} partitions, a record asks for ${partition}`, {
       category: 'permanent',
     });
+  }
+
+  obstacle(): PenstockError | undefined {
+    return this.kv.obstacle();
   }
 
   async write(units: readonly WriteUnit[]): Promise<readonly WriteResult[]> {
