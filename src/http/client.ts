@@ -1,7 +1,6 @@
-import { Agent as HttpAgent } from 'node:http';
-import { Agent as HttpsAgent } from 'node:https';
-import type { IncomingHttpHeaders } from 'node:http';
-import got, { type Method, type OptionsInit, type Request, RequestError } from 'got';
+import { type ClientRequest, Agent as HttpAgent, type IncomingHttpHeaders, request as httpRequest } from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import got, { type Method, type NativeRequestOptions, type OptionsInit, type Request, RequestError } from 'got';
 import { type Code, PenstockError } from '../diagnostics/index.js';
 import { publicLookup, refusePrivateLiteral, type ResolveHost, resolveBySystem } from './addresses.js';
 import type { TlsPolicy } from './tls.js';
@@ -72,24 +71,30 @@ export function createClient({
     rejectUnauthorized: tls.rejectUnauthorized,
     ...(tls.certificateAuthority === undefined ? {} : { certificateAuthority: [...tls.certificateAuthority] }),
   };
+  // What is the same for all is said once: the library copies and checks each option of a call.
+  const library = got.extend({
+    headers: { 'user-agent': 'penstock', 'accept-encoding': 'identity' },
+    https,
+    timeout: { lookup: connectTimeoutMs, connect: connectTimeoutMs, secureConnect: connectTimeoutMs },
+    retry: { limit: 0 },
+    followRedirect: false,
+    throwHttpErrors: false,
+    decompress: false,
+    request: plainRequest,
+  });
 
   const send = async ({ url, method, headers, body, responseTimeoutMs, signal }: Call): Promise<Answer> => {
     const place = hosts.get(url.hostname);
     const trusted = place !== undefined || trusts?.(url.hostname) === true;
     if (!trusted) refusePrivateLiteral(url);
     if (signal?.aborted === true) throw stopped(failure, signal);
-    const stream = got.stream(place === undefined ? url : `http://${place.address}:${place.port}${url.pathname}${url.search}`, {
+    const stream = library.stream(place === undefined ? url : `http://${place.address}:${place.port}${url.pathname}${url.search}`, {
       method: method as Method,
-      headers: { 'user-agent': 'penstock', 'accept-encoding': 'identity', ...headers, ...(place === undefined ? {} : { host: url.host }) },
+      headers: place === undefined ? headers : { ...headers, host: url.host },
       ...(body === undefined ? {} : { body }),
       agent: trusted ? open : guarded,
       ...(trusted ? {} : { dnsLookup }),
-      https,
-      timeout: { lookup: connectTimeoutMs, connect: connectTimeoutMs, secureConnect: connectTimeoutMs, response: responseTimeoutMs },
-      retry: { limit: 0 },
-      followRedirect: false,
-      throwHttpErrors: false,
-      decompress: false,
+      timeout: { response: responseTimeoutMs },
     });
     const abort = () => stream.destroy(signal === undefined ? undefined : stopped(failure, signal));
     signal?.addEventListener('abort', abort, { once: true });
@@ -119,6 +124,17 @@ export function createClient({
       for (const agent of [guarded.http, guarded.https, open.http, open.https]) agent.destroy();
     },
   };
+}
+
+/**
+ * Hands Node the options that are in use here and no others: the library names forty, and Node copies all it is given several times for each request.
+ */
+function plainRequest(url: URL, options: NativeRequestOptions): ClientRequest {
+  const { method, headers, agent, lookup, setHost } = options;
+  const used = { method, headers, agent, setHost, ...(lookup === undefined ? {} : { lookup }) };
+  if (url.protocol === 'http:') return httpRequest(url, used);
+  const { ca, rejectUnauthorized, checkServerIdentity } = options;
+  return httpsRequest(url, { ...used, rejectUnauthorized, checkServerIdentity, ...(ca === undefined ? {} : { ca }) });
 }
 
 function headOf(stream: Request): Promise<{ readonly status: number; readonly headers: Readonly<Record<string, string>> }> {

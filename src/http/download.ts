@@ -113,8 +113,8 @@ export function createDownloader(options: DownloaderOptions): Download {
   return async (request, signal) => {
     const url = admit(request.url);
     refuseExtension(request.extension);
-    refuseExpired(request.url, now());
-    const part = await openPart(options.directory, request.id, placeOf(request.url));
+    refuseExpired(request.url, url, now());
+    const part = await openPart(options.directory, request.id, placeIn(url));
     try {
       let answer = await ask(url, part, request, signal);
       if (answer.status === 416 || (answer.status === 206 && !continues(answer, part))) {
@@ -208,10 +208,10 @@ function refuseExtension(extension: string): void {
   if (problem !== undefined) throw misfit(problem, undefined);
 }
 
-function refuseExpired(url: string, now: number): void {
-  const link = inspectPresigned(url, now);
+function refuseExpired(text: string, url: URL, now: number): void {
+  const link = inspectPresigned(text, now, url.hostname);
   if (link.url_type !== 's3' || !link.is_expired) return;
-  throw new PenstockError('PS4105', `the link to ${placeOf(url)} has expired`, { category: 'permanent' });
+  throw new PenstockError('PS4105', `the link to ${placeIn(url)} has expired`, { category: 'permanent' });
 }
 
 function statusFailure(answer: Answer, now: number): PenstockError {
@@ -255,8 +255,10 @@ function isLocalName(hostname: string): boolean {
 
 /** Host and path of a URL, without what may be secret in it. */
 function placeOf(text: string): string {
-  if (!URL.canParse(text)) return 'that cannot be read';
-  const { host, pathname } = new URL(text);
+  return URL.canParse(text) ? placeIn(new URL(text)) : 'that cannot be read';
+}
+
+function placeIn({ host, pathname }: URL): string {
   return `${host}${pathname}`.slice(0, 200);
 }
 

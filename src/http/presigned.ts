@@ -22,9 +22,12 @@ export interface Presigned {
   readonly seconds_remaining: number | null;
 }
 
-/** Reads a link's lifetime at an instant. Its kind is decided by its host and by the names of its parameters, never by text elsewhere in it. */
-export function inspectPresigned(url: string, now: number): Presigned {
-  const kind = kindOf(url);
+/**
+ * Reads a link's lifetime at an instant. Its kind is decided by its host and by the names of its parameters, never by text elsewhere in it. Whoever
+ * has parsed it already tells the host.
+ */
+export function inspectPresigned(url: string, now: number, hostname = hostnameOf(url)): Presigned {
+  const kind = kindOf(url, hostname.toLowerCase());
   const life = kind === 'unknown' ? UNSIGNED : kind === 's3' ? s3Life(parametersOf(url)) : claimxLife(parametersOf(url));
   const remainingMs = life.expires_at === null ? null : life.expires_at - now;
   return {
@@ -43,8 +46,11 @@ export function expiresWithin(link: Pick<Presigned, 'expires_at'>, seconds: numb
 
 const S3_PARAMETER = /[?#&;](?:amp;)?x-amz-(?:expires|date)(?:[=&#;]|$)/i;
 
-function kindOf(url: string): Presigned['url_type'] {
-  const host = URL.canParse(url) ? new URL(url).hostname.toLowerCase() : '';
+function hostnameOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).hostname : '';
+}
+
+function kindOf(url: string, host: string): Presigned['url_type'] {
   if (CLAIMX_HOST.test(host)) return 'claimx';
   return S3_PARAMETER.test(url) ? 's3' : 'unknown';
 }
