@@ -42,7 +42,12 @@ function forEditors(value: unknown): unknown {
   };
 }
 
-/** JSON Schemas of the files that a user writes, by file name; editors complete and check with them. */
+/** The JSON Schema of a file that a user writes, for editors to complete and check with. */
+export function editorSchema(schema: z.ZodType): object {
+  return forEditors(toJson(schema)) as object;
+}
+
+/** JSON Schemas of the files of a configuration, by file name. */
 export function jsonSchemas(domains: readonly DomainShape[] = DOMAINS): Readonly<Record<string, object>> {
   const files = {
     'pipeline.json': pipelineSchema(domains),
@@ -50,7 +55,7 @@ export function jsonSchemas(domains: readonly DomainShape[] = DOMAINS): Readonly
     'plugin.json': entrySchema(domains),
     'connections.json': connectionsSchema,
   };
-  return Object.fromEntries(Object.entries(files).map(([name, schema]) => [name, forEditors(toJson(schema)) as object]));
+  return Object.fromEntries(Object.entries(files).map(([name, schema]) => [name, editorSchema(schema)]));
 }
 
 /** Every key of every file that a user writes, as Markdown tables; made from the schemas, so that it cannot differ from them. */

@@ -5,7 +5,7 @@ import { publisher } from '../runtime/plugin-actions.js';
 import type { Performing } from '../runtime/stage.js';
 import type { NewRecord } from '../transport/transport.js';
 import { MockedActions, type Mocks, type MockUse } from './mocks.js';
-import type { Recording } from './recording.js';
+import type { Asked, Recording } from './recording.js';
 
 /** The lane an action is recorded in, and what its letter stands for; none for a filter, which is a door. */
 function laneOf(action: Action): readonly [lane: string, content: unknown] | undefined {
@@ -56,15 +56,15 @@ export class Acting {
   }
 
   /** Somebody is asked to do something, now; answers the lane in which that stands. */
-  asked(action: Action, context: Context): string {
+  asked({ action, plugin }: Asked, context: Context): string {
     const [lane, content] = laneOf(action) ?? [];
-    if (lane !== undefined) this.options.recording.action(lane, this.options.letterOf(context), content);
+    if (lane !== undefined) this.options.recording.action(lane, this.options.letterOf(context), content, { action, plugin });
     return lane ?? '';
   }
 
   /** Actions of a chain that let something out: those that nobody performs are recorded at once. */
   passed({ actions, context }: Passed): void {
-    for (const { action } of actions) if (!this.performs || action.type === 'add_header') this.asked(action, context);
+    for (const planned of actions) if (!this.performs || planned.action.type === 'add_header') this.asked(planned, context);
   }
 
   perform(): OperatorFunction<Delivery<Passed>, Delivery<Context>> {
@@ -84,8 +84,8 @@ export class Acting {
   }
 
   private executors(): PerformActionsOptions {
-    const call = (action: Action, _planned: unknown, context: Context): void | Promise<void> =>
-      this.mocked.perform(this.asked(action, context));
+    const call = (_action: Action, planned: Asked, context: Context): void | Promise<void> =>
+      this.mocked.perform(this.asked(planned, context));
     return { random: () => 1, ...this.options.performance, publish: call, webhook: call, log: call, metric: call, email: call };
   }
 }

@@ -1,7 +1,7 @@
 import type { Alphabet } from './alphabet.js';
 import type { Lane, Listening, Mark } from './lane.js';
 import { globOf, type MockUse } from './mocks.js';
-import type { Entry, Recording } from './recording.js';
+import type { Asked, Entry, Recording } from './recording.js';
 
 /** A mark of a drawing, or something that a lane received, with what its letter stands for. */
 export interface PlayedMark extends Mark {
@@ -9,6 +9,8 @@ export interface PlayedMark extends Mark {
   readonly value: unknown;
   /** Why it left, where somebody said so. */
   readonly reason?: string;
+  /** The action that was received, and who asked for it. */
+  readonly asked?: Asked;
 }
 
 /** A lane that was drawn, or that received something. */
@@ -253,11 +255,19 @@ export function judge(
 /** Entries as data, those of one moment as a group. */
 function received(entries: readonly Entry[]): readonly PlayedMark[] {
   let groups = -1;
-  return entries.map(({ frame, kind, symbol, value, reason }, at) => {
+  return entries.map(({ frame, kind, symbol, value, reason, asked }, at) => {
     const before = entries[at - 1]?.frame === frame;
     const grouped = before || entries[at + 1]?.frame === frame;
     if (grouped && !before) groups += 1;
-    return { frame, kind, symbol, value, ...(grouped ? { group: groups } : {}), ...(reason === undefined ? {} : { reason }) };
+    return {
+      frame,
+      kind,
+      symbol,
+      value,
+      ...(grouped ? { group: groups } : {}),
+      ...(reason === undefined ? {} : { reason }),
+      ...(asked === undefined ? {} : { asked }),
+    };
   });
 }
 

@@ -1,5 +1,9 @@
+import type { PlannedAction } from '../plugin/index.js';
 import type { Alphabet } from './alphabet.js';
 import type { Mark } from './lane.js';
+
+/** An action, and the plugin that asked for it. */
+export type Asked = Pick<PlannedAction, 'action' | 'plugin'>;
 
 /** Something a lane received. */
 export interface Entry extends Mark {
@@ -11,6 +15,8 @@ export interface Entry extends Mark {
   readonly reason: string | undefined;
   /** It follows from the drawing of another lane, so it is unexpected only where its own lane is drawn and differs. */
   readonly implied: boolean;
+  /** Where it is an action. */
+  readonly asked?: Asked | undefined;
 }
 
 /** What each lane received. Lanes come into being when something is received: a new kind of lane needs only somebody who writes to it. */
@@ -51,7 +57,7 @@ export class Recording {
   }
 
   /** An item asked for an action: either the letter of its content or that of the item may be drawn. */
-  action(lane: string, letter: string, content: unknown): void {
+  action(lane: string, letter: string, content: unknown, asked?: Asked): void {
     const named = this.alphabet.letterOf(content);
     this.add(lane, {
       kind: 'next',
@@ -60,6 +66,7 @@ export class Recording {
       fits: (drawn) => (this.alphabet.has(drawn) && drawn !== letter ? this.alphabet.means(drawn, content) : drawn === letter),
       reason: undefined,
       implied: false,
+      asked,
     });
   }
 

@@ -5,6 +5,7 @@ export { findSpecs, SPEC_ENDING } from './find-specs.js';
 export { readSpec, type ReadSpecOptions } from './read-spec.js';
 export { type CaseProblem, type CaseResult, type CaseWatcher, checkCase, runCase, type RunCaseOptions } from './run-case.js';
 export { caseOf, type Spec, type SpecCase, type SpecLane } from './spec.js';
+export { specJsonSchema } from './json-schema.js';
 export { specSchema } from './spec-schema.js';
 export { placeOfResult, placeText, tellCase, tellSpec, uniqueFindings } from './tell-case.js';
 export { type UpdatedSpec, updatedSpec } from './update.js';

@@ -1,26 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { z } from 'zod';
 import { finding } from '../../config/findings.js';
 import type { YamlFile } from '../../config/yaml-file.js';
-import { type Diagnostic, didYouMean, fit, type Path } from '../../diagnostics/index.js';
+import { type Diagnostic, didYouMean, type Path } from '../../diagnostics/index.js';
 import { isFields, merged } from './merge.js';
 import type { SpecContext, SpecMessage } from './spec.js';
+import type { WrittenMessage } from './spec-schema.js';
 
 type Fields = Readonly<Record<string, unknown>>;
-
-const contextSchema: z.ZodType<unknown> = z
-  .strictObject({
-    data: z.record(z.string(), z.unknown()).optional().describe('What the stage knows beside the message.'),
-    headers: z.record(z.string(), z.string()).optional().describe("The record's headers."),
-    error: z.unknown().optional().describe('What went wrong, at stages that observe failures.'),
-    retry_count: z.int().min(0).optional().describe('How often it was retried.'),
-    event_id: z.string().optional(),
-    event_type: z.string().nullable().optional(),
-    project_id: z.string().nullable().optional(),
-    worker: z.string().optional(),
-  })
-  .meta({ title: '$context' });
 
 const WORDS = ['$like', '$file', '$context', '$stage', '$of'];
 
@@ -38,7 +25,7 @@ interface Reading {
 
 /** Reads a map of messages; letters of `before` may be named by `$like`, and stay where they are not said again. */
 export function readMessages(
-  written: Readonly<Record<string, Fields>>,
+  written: Readonly<Record<string, WrittenMessage>>,
   base: Path,
   before: ReadonlyMap<string, SpecMessage>,
   reading: Reading,
@@ -62,7 +49,7 @@ class MessageReader {
   private readonly open: string[] = [];
 
   constructor(
-    private readonly written: Readonly<Record<string, Fields>>,
+    private readonly written: Readonly<Record<string, WrittenMessage>>,
     private readonly base: Path,
     private readonly before: ReadonlyMap<string, SpecMessage>,
     private readonly reading: Reading,
@@ -78,7 +65,7 @@ class MessageReader {
     return this.done.get(letter);
   }
 
-  private make(letter: string, written: Fields): SpecMessage | undefined {
+  private make(letter: string, written: WrittenMessage): SpecMessage | undefined {
     const path = [...this.base, letter];
     if (Array.from(letter).length !== 1 || SYMBOLS.test(letter)) {
       this.report(path, 'key', `a letter is one sign and none of - | # ^ ! ( ), this is "${letter}"`, 'choose another letter');
@@ -95,31 +82,24 @@ class MessageReader {
       );
       return standIn(letter, path);
     }
-    const like = this.like(written['$like'], path);
-    const file = this.file(written['$file'], path);
+    const like = this.like(written.$like, path);
+    const file = this.file(written.$file, path);
     if (like === null || file === null) return standIn(letter, path);
     const own = Object.fromEntries(Object.entries(written).filter(([key]) => !key.startsWith('$')));
-    const context = this.context(written['$context'], path);
+    const context = written.$context ?? {};
     return {
       letter,
       path,
       fields: merged(merged(like?.fields ?? {}, file ?? {}), own) as Fields,
       whole: file !== undefined || like?.whole === true,
-      stage: this.word(written, '$stage', path) ?? like?.stage,
-      of: this.word(written, '$of', path) ?? like?.of,
+      stage: written.$stage ?? like?.stage,
+      of: written.$of ?? like?.of,
       context: merged(like?.context ?? {}, context) as SpecContext,
     };
   }
 
-  private word(written: Fields, key: string, path: Path): string | undefined {
-    const value = written[key];
-    if (value === undefined || typeof value === 'string') return value;
-    this.report([...path, key], 'value', `${key} must be the name of a stage`);
-    return undefined;
-  }
-
   /** The message that this one is like; null when there is none of the name. */
-  private like(letter: unknown, path: Path): SpecMessage | undefined | null {
+  private like(letter: string | number | undefined, path: Path): SpecMessage | undefined | null {
     if (letter === undefined) return undefined;
     const at = [...path, '$like'];
     const name = String(letter);
@@ -136,13 +116,9 @@ class MessageReader {
   }
 
   /** The message in a file; null when it cannot be read. */
-  private file(name: unknown, path: Path): Fields | undefined | null {
+  private file(name: string | undefined, path: Path): Fields | undefined | null {
     if (name === undefined) return undefined;
     const at = [...path, '$file'];
-    if (typeof name !== 'string') {
-      this.report(at, 'value', '$file must be the path of a file of JSON');
-      return null;
-    }
     const { folder, cwd, read } = this.reading;
     const looked = [...new Set([resolve(folder, name), resolve(cwd, name), resolve(dirname(folder), name)])];
     for (const file of looked) {
@@ -166,16 +142,6 @@ class MessageReader {
     }
     this.report(at, 'value', `${name} cannot be read: there is no such file`, `it was looked for at ${looked.join(', ')}`, 'PS1002');
     return null;
-  }
-
-  private context(written: unknown, path: Path): SpecContext {
-    if (written === undefined || written === null) return {};
-    const { value, diagnostics } = fit(contextSchema, written, {
-      locate: (where, part) => this.reading.yaml.place([...path, '$context', ...where], part),
-      title: '$context',
-    });
-    for (const diagnostic of diagnostics) this.reading.report(diagnostic);
-    return (value ?? {}) as SpecContext;
   }
 
   private report(path: Path, part: 'key' | 'value', message: string, help?: string, code: 'PS5001' | 'PS5022' | 'PS1002' = 'PS5001'): void {

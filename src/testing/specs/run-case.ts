@@ -9,7 +9,7 @@ import { playMarbles } from '../marbles.js';
 import type { MarblePlay, PlayedLane, PlayedMark } from '../play.js';
 import { completed, type PlayedLetter } from './complete.js';
 import type { Configuration, Configurations } from './configuration.js';
-import { differenceOf } from './content.js';
+import { actionDifference } from './content.js';
 import { caseOf, type SpecCase, type SpecLane } from './spec.js';
 
 /** Something in a case that is not as it is drawn. */
@@ -238,9 +238,9 @@ function contentProblems(one: SpecCase, play: MarblePlay): readonly CaseProblem[
 function contents(one: SpecCase, lane: SpecLane, played: PlayedLane): readonly CaseProblem[] {
   return Object.entries(lane.content).flatMap(([letter, wanted]) => {
     const marks = played.received.filter(({ kind, symbol }) => kind === 'next' && symbol === letter);
-    const differing = marks.flatMap(({ frame, value }) => {
-      const difference = differenceOf(wanted, value);
-      return difference === undefined ? [] : [`${letter}@${frame}ms carries ${difference}`];
+    const differing = marks.flatMap((mark) => {
+      const difference = actionDifference(wanted, mark);
+      return difference === undefined ? [] : [`${letter}@${mark.frame}ms carries ${difference}`];
     });
     if (differing.length === 0) return [];
     const place = one.spec.yaml.place([...lane.path.slice(0, -1), 'content', letter]);

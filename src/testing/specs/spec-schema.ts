@@ -19,7 +19,28 @@ const bare = z.string().transform((marbles): z.output<typeof lane> => ({ marbles
 /** A lane of a case: its marbles, or a map that says more. */
 const laneSchema = z.union([bare, lane]);
 
-const message = z.record(z.string(), z.unknown());
+const context = z
+  .strictObject({
+    data: z.record(z.string(), z.unknown()).optional().describe('What the stage knows beside the message.'),
+    headers: z.record(z.string(), z.string()).optional().describe("The record's headers."),
+    error: z.unknown().optional().describe('What went wrong, at stages that observe failures.'),
+    retry_count: z.int().min(0).optional().describe('How often it was retried.'),
+    event_id: z.string().optional().describe('What the message is called.'),
+    event_type: z.string().nullable().optional().describe('The full type of the event that it goes back to.'),
+    project_id: z.string().nullable().optional().describe('The project, in domains that have them.'),
+    worker: z.string().optional().describe('The worker in which the chain stands.'),
+  })
+  .meta({ title: '$context' });
+
+const message = z
+  .looseObject({
+    $like: z.union([z.string(), z.number()]).optional().describe('The letter whose fields it has where it says none of its own.'),
+    $file: z.string().optional().describe('A file of JSON that holds all of it, from here or from the working directory.'),
+    $stage: z.string().optional().describe("Where it is; the case's stage when nothing is said."),
+    $of: z.string().optional().describe('The stage whose messages it is like, where messages of every kind come by.'),
+    $context: context.optional().describe('What plugins see beside the message.'),
+  })
+  .meta({ title: 'a message' });
 
 const answers = z.union([z.string(), z.array(z.string()).min(1)]);
 
@@ -67,6 +88,7 @@ export const specSchema = z
   })
   .meta({ title: 'the spec' });
 
+export type WrittenMessage = z.output<typeof message>;
 export type WrittenSpec = z.output<typeof specSchema>;
 export type WrittenCase = z.output<typeof caseSchema>;
 export type WrittenLane = z.output<typeof lane>;

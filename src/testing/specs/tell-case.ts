@@ -72,7 +72,7 @@ function differences({ missing, extra }: CaseProblem): readonly string[] {
   const width = Math.max(0, ...[...missing, ...extra].map((mark) => named(mark).length));
   return [
     ...missing.map((mark) => `  - missing  ${named(mark)}`),
-    ...extra.map((mark) => `  + extra    ${mark.reason === undefined ? named(mark) : `${named(mark).padEnd(width)}  ${mark.reason}`}`),
+    ...extra.map((mark) => `  + extra    ${named(mark).padEnd(width)}  ${mark.reason ?? mark.asked?.plugin ?? ''}`.trimEnd()),
   ];
 }
 

@@ -55,7 +55,7 @@ describe('penstock test', () => {
         '       expected  -f',
         '       received  f',
         '       - missing  f@1ms',
-        '       + extra    f@0ms',
+        '       + extra    f@0ms  failure_alerter',
         '       plugins: esx_processor skip 1 · failure_alerter act 1',
         '',
         '',

@@ -60,7 +60,7 @@ describe('a case in YAML', () => {
         '  expected  - 30ms ---------f',
         '  received  - 30ms f',
         '  - missing  f@40ms',
-        '  + extra    f@31ms',
+        '  + extra    f@31ms  failure_alerter',
         '  plugins: esx_processor skip 1, act 1 · failure_alerter skip 1, act 1',
       ].join('\n'),
     );
