@@ -301,3 +301,40 @@ it('a data file that is gone is a named failure', async () => {
   await rename(join(directory, file!), join(directory, 'gone'));
   await expect(rowsOf(table)).rejects.toMatchObject({ code: 'PS4108' });
 });
+
+describe('a log that has lost commits', () => {
+  async function filled(): Promise<string> {
+    const directory = directoryOf();
+    const table = await openTable({ directory, schema, encoder, checkpointEvery: 4 });
+    for (let id = 1; id <= 6; id += 1) await table.commit({ rows: [row(id)], txns: [{ appId: 'a', version: id }] });
+    await table.close();
+    return directory;
+  }
+
+  it('is refused when a later commit builds upon a missing one', async () => {
+    const directory = await filled();
+    await rm(join(logOf(directory), commitName(5)));
+    await expect(openTable({ directory, schema, encoder })).rejects.toMatchObject({
+      code: 'PS3012',
+      message: expect.stringContaining('version 5'),
+    });
+    expect(await readdir(logOf(directory))).not.toContain(commitName(5));
+  });
+
+  it('is refused when the checkpoint is gone that the commits begin with', async () => {
+    const directory = await filled();
+    for (const name of await readdir(logOf(directory))) {
+      if (name.endsWith('.parquet') || name === '_last_checkpoint' || Number.parseInt(name, 10) < 4) await rm(join(logOf(directory), name));
+    }
+    await expect(openTable({ directory, schema, encoder })).rejects.toMatchObject({ code: 'PS3012' });
+  });
+
+  it('is refused when nothing of it is left beside the data files', async () => {
+    const directory = await filled();
+    await rm(logOf(directory), { recursive: true });
+    await expect(openTable({ directory, schema, encoder })).rejects.toMatchObject({
+      code: 'PS3012',
+      message: expect.stringContaining('no log'),
+    });
+  });
+});

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
+import { PenstockError } from '../../diagnostics/index.js';
 import type { ParquetEncoder } from './encoder.js';
 import { DataFiles } from './data-files.js';
 import { DeltaTable } from './delta-table.js';
@@ -27,7 +28,7 @@ export interface OpenTableOptions {
 
 /**
  * Opens a Delta table, or makes it (protocol 1/2, no table features). Rejects with `PS3005` when the directory holds a table of another schema, or one
- * that needs features that are not known here.
+ * that needs features that are not known here, and with `PS3012` when commits are missing that others build upon, or all of them.
  */
 export async function openTable({
   directory,
@@ -43,6 +44,7 @@ export async function openTable({
     const log = new CommitLog(directory);
     await log.make();
     const state = await replay(log, codec);
+    if (state.version < 0) await checkEmpty(directory, log);
     if (state.version < 0) await create(log, state, schema, clock.now());
     checkExisting(schema, directory, state.protocol, state.metaData);
     const keys = schema.key.length === 0 || schema.mode === 'append' ? undefined : await KeyIndex.open(directory, state.metaData!.id);
@@ -72,7 +74,28 @@ async function replay(log: CommitLog, encoder: ParquetEncoder): Promise<LogState
   const checkpoint = await log.latestCheckpoint();
   if (checkpoint !== undefined) state.apply(await encoder.decodeCheckpoint(await readFile(log.checkpointPath(checkpoint))), checkpoint);
   await follow(log, state);
+  for (let newest = await log.newest(); newest > state.version; newest = await log.newest()) {
+    const reached = state.version;
+    await follow(log, state); // others may have committed meanwhile
+    if (state.version === reached) {
+      throw damaged(`version ${String(reached + 1)} of the table is missing in ${log.directory}, and the log goes on to ${String(newest)}`);
+    }
+  }
   return state;
+}
+
+/** A table that has data files and no log would be taken for a new one, and all its rows for absent. */
+async function checkEmpty(directory: string, log: CommitLog): Promise<void> {
+  const left = (await readdir(directory, { recursive: true })).find((path) => path.endsWith('.parquet'));
+  // somebody else may have made the table meanwhile, and written to it
+  if (left !== undefined && (await log.newest()) < 0) throw damaged(`the table in ${directory} has data files (${left}) and no log`);
+}
+
+function damaged(what: string): PenstockError {
+  return new PenstockError('PS3012', what, {
+    category: 'permanent',
+    help: 'put the missing files back; going on would lose the rows that they name in silence',
+  });
 }
 
 /** Applies the commits after a state's version. */
