@@ -27,7 +27,8 @@ export async function openKafka(options: KafkaOptions): Promise<Transport> {
       throw new PenstockError('PS3001', `${settings.brokers.join(', ')} accept connections and do not answer`, { category: 'transient' });
     return transport;
   } catch (error) {
-    await transport.close();
+    // Whoever does not answer does not answer a farewell either.
+    await within(transport.close(), 500);
     throw toPenstock(error, `the brokers ${settings.brokers.join(', ')} cannot be used`);
   }
 }

@@ -49,6 +49,10 @@ export class KafkaMember implements SharedMember {
   private joins = 0;
   private joinedAt = 0;
   private failures = 0;
+  /** Topics that were missing when it was last looked. */
+  private missed = '';
+  /** Since it was last known where to begin. */
+  private fetches = 0;
   /** The most bytes that may be in flight: no partition reads further ahead than its share of it. */
   private creditBytes = 0;
   private fault: PenstockError | undefined;
@@ -177,6 +181,7 @@ export class KafkaMember implements SharedMember {
       joined: (partitions: readonly PartitionName[], continuous: boolean) => this.joined(partitions, continuous),
       rebalancing: () => undefined,
       batch: (payload: EachBatchPayload) => this.take(payload),
+      fetched: () => this.fetched(),
       ended: (error: PenstockError) => this.over?.(error),
       owned: () => ({ owned: [...this.partitions.values()].map(({ topic, partition }) => ({ topic, partition })), since: this.joinedAt }),
     };
@@ -203,11 +208,15 @@ export class KafkaMember implements SharedMember {
 
   /** Undefined when the brokers cannot be asked. */
   private async topicsThere(): Promise<readonly string[] | undefined> {
-    const { directory } = this.options;
+    const { directory, settings } = this.options;
     const topics = this.topics();
     try {
       const there = await directory.partitionsOf(topics);
-      if (there.size === 0) this.setFault(undefined);
+      const missing = topics.filter((topic) => !there.has(topic));
+      if (missing.length === topics.length) this.setFault(notThere(missing));
+      else if (this.fault?.code === 'PS3008') this.setFault(undefined);
+      if (missing.length > 0 && missing.join() !== this.missed) settings.onWarning(notThere(missing));
+      this.missed = missing.join();
       return topics.filter((topic) => there.has(topic));
     } catch (error) {
       this.setFault(error as PenstockError);
@@ -257,8 +266,7 @@ export class KafkaMember implements SharedMember {
           const found = bounds.get(partition.topic)?.[partition.partition];
           if (found !== undefined) this.begin(partition, committed.get(nameOf(partition)), found);
         }
-        this.failures = 0;
-        this.setFault(undefined);
+        this.fetches = 0;
         this.watchdog.start();
         this.path.changed();
         this.reshape();
@@ -303,6 +311,16 @@ export class KafkaMember implements SharedMember {
     this.path.hold();
     this.reshape();
     void this.settle(this.joins, [...this.partitions.values(), held]);
+  }
+
+  /** A group that is joined proves nothing yet: a fault is over when fetches come back. The first may have been sent before there was anything to fetch. */
+  private fetched(): void {
+    this.fetches += 1;
+    if (this.fetches < 2) return;
+    this.failures = 0;
+    if (this.fault === undefined) return;
+    this.setFault(undefined);
+    this.reshape();
   }
 
   private restart(error: PenstockError): void {
@@ -404,6 +422,11 @@ export class KafkaMember implements SharedMember {
       };
     });
   }
+}
+
+function notThere(topics: readonly string[]): PenstockError {
+  const which = topics.length === 1 ? `topic ${topics[0]} is` : `topics ${topics.join(', ')} are`;
+  return new PenstockError('PS3008', `${which} not there, or may not be seen`, { category: 'transient' });
 }
 
 function notJoined(group: string): PenstockError {

@@ -14,6 +14,8 @@ export interface SessionListener {
   /** The group is being spread anew; commits reach it until the next assignment only if they are sent at once. */
   rebalancing(): void;
   batch(payload: EachBatchPayload): void;
+  /** A fetch has come back without an error, with records or without. */
+  fetched(): void;
   /** It is over: nothing more will come of this session. */
   ended(error: PenstockError): void;
   owned(): { readonly owned: readonly PartitionName[]; readonly since: number };
@@ -65,6 +67,9 @@ export class Session {
     this.consumer.on(events.GROUP_JOIN, ({ payload: { memberId, memberAssignment } }) => this.joined(memberId, memberAssignment));
     this.consumer.on(events.REBALANCING, () => {
       if (!this.over) listener.rebalancing();
+    });
+    this.consumer.on(events.FETCH, () => {
+      if (!this.over) listener.fetched();
     });
     this.consumer.on(events.HEARTBEAT, () => {
       this.lastBeat = Date.now();

@@ -1,0 +1,165 @@
+import { AclOperationTypes, AclPermissionTypes, AclResourceTypes, type Admin, Kafka, logLevel, ResourcePatternTypes } from 'kafkajs';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { openKafka } from '../../src/transport/kafka/index.js';
+import type { KafkaOptions } from '../../src/transport/kafka/index.js';
+import type { Transport } from '../../src/transport/transport.js';
+import { Broker } from '../broker/broker.js';
+import { Collector, doorOf, until } from '../transport/collector.js';
+import { pause } from './scale.js';
+import { QUICK } from './subject.js';
+
+const USERS = { admin: 'admin-secret', alice: 'alice-secret', bob: 'bob-secret' };
+
+let broker: Broker;
+let tls: { ca: string };
+const opened: Transport[] = [];
+
+beforeAll(async () => {
+  broker = await Broker.start({ users: USERS });
+  tls = { ca: broker.certificates!.authority };
+});
+
+afterEach(async () => {
+  for (const transport of opened.splice(0)) await transport.close();
+});
+
+afterAll(() => broker?.stop());
+
+async function open(options: Partial<KafkaOptions>): Promise<Transport> {
+  const transport = await openKafka({ ...QUICK, brokers: broker.secureBrokers, ...options });
+  opened.push(transport);
+  return transport;
+}
+
+/** A token that nobody has signed: the test broker takes it. */
+function unsignedToken(subject: string): string {
+  const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const now = Math.floor(Date.now() / 1000);
+  return `${part({ alg: 'none' })}.${part({ sub: subject, iat: now, exp: now + 3600 })}.`;
+}
+
+describe('TLS and SASL', () => {
+  const WAYS: readonly (readonly [string, KafkaOptions['sasl']])[] = [
+    ['plain', { mechanism: 'plain', username: 'alice', password: USERS.alice }],
+    ['scram-sha-256', { mechanism: 'scram-sha-256', username: 'alice', password: USERS.alice }],
+    ['scram-sha-512', { mechanism: 'scram-sha-512', username: 'alice', password: USERS.alice }],
+    ['oauthbearer', { mechanism: 'oauthbearer', token: () => Promise.resolve(unsignedToken('alice')) }],
+  ];
+
+  it.each(WAYS)('produces and consumes as whoever %s says', async (name, sasl) => {
+    const transport = await open({ tls, sasl: sasl! });
+    const topic = `secure.${name}`;
+    await transport.ensureTopics([{ name: topic, partitions: 1 }]);
+    await transport.produce([{ topic, key: 'k', value: 'v' }]);
+    const collector = new Collector(transport.consume({ topics: [topic], group: topic, credits: { count: 10, bytes: 1000 } }));
+    const [delivery] = await collector.has(1);
+    delivery!.settle('delivered');
+    expect(await doorOf(delivery!)).toBe('delivered');
+    collector.unsubscribe();
+  });
+
+  it('a wrong password is refused by name, at once', async () => {
+    const sasl = { mechanism: 'plain', username: 'alice', password: 'no' } as const;
+    await expect(open({ tls, sasl })).rejects.toMatchObject({ code: 'PS3007', category: 'auth' });
+  });
+
+  it('a certificate of an unknown authority is refused by name', async () => {
+    const sasl = { mechanism: 'plain', username: 'alice', password: USERS.alice } as const;
+    const stranger = { ca: broker.certificates!.stranger };
+    await expect(open({ tls: stranger, sasl })).rejects.toMatchObject({ code: 'PS3007', category: 'auth' });
+    await expect(open({ tls: true, sasl })).rejects.toMatchObject({ code: 'PS3007' });
+  });
+
+  it('a port without TLS that is spoken to with it, and one with TLS that is not, are named within seconds', async () => {
+    const before = Date.now();
+    await expect(open({ brokers: broker.brokers, tls })).rejects.toMatchObject({ code: expect.stringMatching(/PS300[17]/) });
+    await expect(open({ tls: false })).rejects.toMatchObject({ code: 'PS3001' });
+    expect(Date.now() - before).toBeLessThan(30_000);
+  });
+});
+
+describe('rights', () => {
+  const admin = async (work: (admin: Admin) => Promise<unknown>): Promise<void> => {
+    const client = new Kafka({ brokers: [...broker.brokers], logLevel: logLevel.NOTHING }).admin();
+    await client.connect();
+    await work(client);
+    await client.disconnect();
+  };
+  const entry = (topic: string, operation: AclOperationTypes, permissionType: AclPermissionTypes) => ({
+    resourceType: AclResourceTypes.TOPIC,
+    resourceName: topic,
+    resourcePatternType: ResourcePatternTypes.LITERAL,
+    principal: 'User:bob',
+    host: '*',
+    operation,
+    permissionType,
+  });
+  const deny = (topic: string, operation: AclOperationTypes, on: boolean) =>
+    admin((client) => {
+      const acl = entry(topic, operation, AclPermissionTypes.DENY);
+      return on ? client.createAcls({ acl: [acl] }) : client.deleteAcls({ filters: [acl] });
+    });
+  /** Once anybody is allowed something of a topic, only what is allowed is. */
+  const allow = (topic: string, operation: AclOperationTypes) =>
+    admin((client) => client.createAcls({ acl: [entry(topic, operation, AclPermissionTypes.ALLOW)] }));
+
+  const bob = { mechanism: 'plain', username: 'bob', password: USERS.bob } as const;
+
+  it('a topic that may not be written: produce says so, and nothing else suffers', async () => {
+    const transport = await open({ tls, sasl: bob });
+    await transport.ensureTopics(['closed', 'open'].map((name) => ({ name, partitions: 1 })));
+    await deny('closed', AclOperationTypes.WRITE, true);
+    await expect(transport.produce([{ topic: 'closed', key: null, value: 'x' }])).rejects.toMatchObject({
+      code: 'PS3007',
+      category: 'auth',
+    });
+    expect(await transport.produce([{ topic: 'open', key: null, value: 'x' }])).toMatchObject([{ topic: 'open', offset: 0 }]);
+  });
+
+  it('what a claim carries to such a topic: intake waits with a named fault, and goes on by itself when the right is given', async () => {
+    const transport = await open({ tls, sasl: bob });
+    await transport.ensureTopics(['source', 'sink'].map((name) => ({ name, partitions: 1 })));
+    await transport.produce(['a', 'b'].map((value) => ({ topic: 'source', key: null, value })));
+    await deny('sink', AclOperationTypes.WRITE, true);
+    const collector = new Collector(transport.consume({ topics: ['source'], group: 'rights', credits: { count: 1, bytes: 1000 } }));
+    const [a] = await collector.has(1);
+    a!.carry({ kind: 'produce', record: { topic: 'sink', key: null, value: 'from a' } });
+    a!.settle('delivered');
+    await until('the fault', () => collector.consumer.state().fault === 'access_refused');
+    expect((await transport.committed('rights', 'source'))[0]!.offset).toBe(-1);
+    await deny('sink', AclOperationTypes.WRITE, false);
+    expect(await doorOf(a!)).toBe('delivered');
+    await collector.has(2);
+    expect(collector.consumer.state().fault).toBeUndefined();
+    collector.unsubscribe();
+  });
+
+  it('a topic that may not be seen: the consumer says so by a fault, and goes on when it may', async () => {
+    const transport = await open({ tls, sasl: bob });
+    await transport.ensureTopics([{ name: 'unseen', partitions: 1 }]);
+    await transport.produce([{ topic: 'unseen', key: null, value: 'x' }]);
+    await deny('unseen', AclOperationTypes.DESCRIBE, true);
+    const collector = new Collector(transport.consume({ topics: ['unseen'], group: 'unseen', credits: { count: 1, bytes: 1000 } }));
+    await until('the fault', () => collector.consumer.state().fault === 'topic_missing', 30_000);
+    await deny('unseen', AclOperationTypes.DESCRIBE, false);
+    await until('the record', () => collector.deliveries.length === 1, 30_000);
+    collector.unsubscribe();
+  });
+
+  it('a topic that may be seen and not read: the consumer says so by a fault that stays, and goes on when it may', async () => {
+    const transport = await open({ tls, sasl: bob });
+    await transport.ensureTopics([{ name: 'unread', partitions: 1 }]);
+    await transport.produce([{ topic: 'unread', key: null, value: 'x' }]);
+    await allow('unread', AclOperationTypes.DESCRIBE);
+    const collector = new Collector(transport.consume({ topics: ['unread'], group: 'unread', credits: { count: 1, bytes: 1000 } }));
+    await until('the fault', () => collector.consumer.state().fault === 'access_refused', 30_000);
+    for (let look = 0; look < 50; look += 1) {
+      await pause(20);
+      expect(collector.consumer.state().fault).toBe('access_refused');
+    }
+    await allow('unread', AclOperationTypes.READ);
+    await until('the record', () => collector.deliveries.length === 1, 30_000);
+    expect(collector.consumer.state().fault).toBeUndefined();
+    collector.unsubscribe();
+  });
+});
