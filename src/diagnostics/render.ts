@@ -1,3 +1,4 @@
+import { CODES, type Code } from './codes.js';
 import type { Diagnostic, Severity } from './diagnostic.js';
 import { isSecretKey } from './schema-issues.js';
 
@@ -23,11 +24,17 @@ export function sortDiagnostics(diagnostics: readonly Diagnostic[]): Diagnostic[
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
-/** One finding a line as JSON, sorted by place; nothing for none. */
+/** One finding a line as JSON, sorted by place, with where the documentation explains it; nothing for none. */
 export function renderJson(diagnostics: readonly Diagnostic[]): string {
   return sortDiagnostics(diagnostics)
-    .map((diagnostic) => `${JSON.stringify(diagnostic)}\n`)
+    .map((diagnostic) => `${JSON.stringify({ ...diagnostic, docs: explanationOf(diagnostic.code) })}\n`)
     .join('');
+}
+
+/** The paragraph about a code, as a link from the package's root. */
+export function explanationOf(code: Code): string {
+  const heading = `${code} ${CODES[code]}`.toLowerCase();
+  return `docs/errors.md#${heading.replaceAll(/[^\w\s-]/g, '').replaceAll(/\s/g, '-')}`;
 }
 
 /** Findings for people: place, severity, code and sentence on the first line, then the lines around, then what to type. */

@@ -190,6 +190,7 @@ config/claimx_plugins.yaml:8:12 error PS1104 enabled must be true or false, this
       .trim()
       .split('\n');
     expect(lines.map((line) => (JSON.parse(line) as Diagnostic).file)).toEqual([undefined, 'a', 'a', 'b']);
+    expect(JSON.parse(lines[0]!)).toMatchObject({ docs: 'docs/errors.md#ps1101-a-required-key-is-missing' });
     expect(sortDiagnostics([at('a', 10), at('a', 9)]).map(({ line }) => line)).toEqual([9, 10]);
     expect(renderJson([])).toBe('');
     expect(countLine([at('a', 1), { ...at('a', 1), severity: 'warning' }])).toBe('1 warning, 1 error.');
