@@ -91,7 +91,8 @@ export function createClient({
     const stream = library.stream(place === undefined ? url : `http://${place.address}:${place.port}${url.pathname}${url.search}`, {
       method: method as Method,
       headers: place === undefined ? headers : { ...headers, host: url.host },
-      ...(body === undefined ? {} : { body }),
+      // Without a body the library would wait for one to be written.
+      ...(BODILESS.has(method) ? {} : { body: body ?? '' }),
       agent: trusted ? open : guarded,
       ...(trusted ? {} : { dnsLookup }),
       timeout: { response: responseTimeoutMs },
@@ -136,6 +137,9 @@ function plainRequest(url: URL, options: NativeRequestOptions): ClientRequest {
   const { ca, rejectUnauthorized, checkServerIdentity } = options;
   return httpsRequest(url, { ...used, rejectUnauthorized, checkServerIdentity, ...(ca === undefined ? {} : { ca }) });
 }
+
+/** Requests of these never have a body. */
+const BODILESS: ReadonlySet<string> = new Set(['GET', 'HEAD']);
 
 function headOf(stream: Request): Promise<{ readonly status: number; readonly headers: Readonly<Record<string, string>> }> {
   return new Promise((resolve, reject) => {

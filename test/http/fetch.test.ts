@@ -56,6 +56,20 @@ describe('createFetch', () => {
     expect((await createFetch({ trustedHosts: ['127.0.0.1'] })({ ...call, url })).body.toString()).toBe('here');
   });
 
+  it.each(['GET', 'POST', 'PUT', 'PATCH', 'DELETE'])('F4: %s without a body is sent as it is, at once', async (method) => {
+    const seen: (readonly [string | undefined, string])[] = [];
+    const server = await serve((request, response) => {
+      const chunks: Buffer[] = [];
+      request.on('data', (chunk: Buffer) => chunks.push(chunk));
+      request.on('end', () => {
+        seen.push([request.method, Buffer.concat(chunks).toString()]);
+        response.end('done');
+      });
+    });
+    const answer = await createFetch({ resolve: server.resolve })({ ...call, method, body: undefined });
+    expect([answer.body.toString(), seen]).toEqual(['done', [[method, '']]]);
+  });
+
   it('keeps no more of a body than it should', async () => {
     const server = await serve((_request, response) => {
       response.on('error', () => undefined);
