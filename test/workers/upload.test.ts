@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { PenstockError } from '../../src/diagnostics/index.js';
-import type { DownloadResult } from '../../src/domains/xact/messages.js';
+import { type DownloadResult, type DownloadTask, downloadTask } from '../../src/domains/xact/messages.js';
 import type { BlobStore } from '../../src/storage/blob/index.js';
 import { answering } from './answering.js';
 import { cacheFile, resultProcessor, retrier, rowLists, uploader } from './builders.js';
@@ -82,12 +82,43 @@ describe('xact-upload', () => {
     await rm(done.local_cache_path);
     await bench.send('xact.downloads_cached', done, gone, cachedDownload('m3', await cacheFile(bench, 'm3.pdf')));
     await bench.idle();
-    expect(worker.doors()).toEqual({ delivered: 2, dead_lettered: 1 });
+    expect(worker.doors()).toEqual({ delivered: 3 });
     expect((await resultsOf(bench)).map(({ media_id, status }) => [media_id, status]).toSorted()).toEqual([
       ['m1', 'completed'],
-      ['m2', 'failed_permanent'],
       ['m3', 'completed'],
     ]);
+    expect((await bench.read<DownloadTask>('xact.downloads_pending')).map(({ message }) => message.media_id)).toEqual(['m2']);
+  });
+
+  it('a file that is gone from the cache, or cut, is downloaded again, and what it was asked for as stays with it', async () => {
+    const bench = await workerBench();
+    const worker = uploader(bench);
+    const gone = cachedDownload('m1', join(bench.cache, 'm1.pdf'));
+    const cut = { ...cachedDownload('m2', await cacheFile(bench, 'm2.pdf')), bytes_downloaded: 5 };
+    await bench.sendWith('xact.downloads_cached', { event_type: TYPE }, gone, cut);
+    await bench.idle();
+    expect(worker.doors()).toEqual({ delivered: 2 });
+    expect(await resultsOf(bench)).toEqual([]);
+    expect(await bench.blobs.get(cut.destination_path)).toBeUndefined();
+    const tasks = await bench.read<DownloadTask>('xact.downloads_pending');
+    const { attachment_url, destination_path: blob_path } = gone;
+    expect(tasks.find(({ message }) => message.media_id === 'm1')).toMatchObject({
+      headers: { event_type: TYPE },
+      message: { attachment_url, blob_path, retry_count: 1, metadata: { fetched_again: 1 } },
+    });
+    expect(tasks).toHaveLength(2);
+    for (const { message } of tasks) expect(downloadTask.safeParse(message).success).toBe(true);
+  });
+
+  it('a file that keeps vanishing is given up', async () => {
+    const bench = await workerBench();
+    const worker = uploader(bench);
+    const cached = cachedDownload('m1', join(bench.cache, 'm1.pdf'));
+    await bench.send('xact.downloads_cached', { ...cached, metadata: { ...cached.metadata, fetched_again: 3 } });
+    await bench.idle();
+    expect(worker.doors()).toEqual({ dead_lettered: 1 });
+    expect(await bench.deadLetters()).toMatchObject([{ reason: 'permanent', error_code: 'PS4107', media_id: 'm1' }]);
+    expect(await resultsOf(bench)).toMatchObject([{ status: 'failed_permanent' }]);
   });
 
   it('E6: a sibling’s file is left alone', async () => {

@@ -15,7 +15,7 @@ import type { BlobStore } from '../../../storage/blob/blob-store.js';
 import type { NewRecord } from '../../../transport/transport.js';
 import { checked, readJson } from '../../message-fields.js';
 import { capErrorText } from '../../../runtime/error-text.js';
-import { type CachedDownload, cachedDownload, type DownloadResult } from '../messages.js';
+import { type CachedDownload, cachedDownload, type DownloadResult, type DownloadTask } from '../messages.js';
 import { contextOf, eventTypeOf } from '../stages.js';
 import { topicName } from '../topics.js';
 import { removeLocal } from './local-file.js';
@@ -34,13 +34,17 @@ const NAME = 'xact-upload';
 /** How many uploads run at once, unless the options say otherwise. */
 const CONCURRENCY = 25;
 
+/** A file that keeps vanishing from the cache is downloaded again so often. */
+const MOST_FETCHES = 3;
+
 interface Uploaded extends Item<DownloadResult> {
   readonly localPath: string;
 }
 
 /**
  * Stores cached files under their blob path and tells the result. Storing again replaces, and a file that was stored by an earlier attempt counts as
- * stored; the local copy goes when the result is durable. What cannot be stored is retried, and is a permanent failure result at the end.
+ * stored; the local copy goes when the result is durable. What cannot be stored is retried, and is a permanent failure result at the end. A file that
+ * is not in the cache any more, or not whole, is downloaded again.
  */
 export function xactUpload(options: XactUploadOptions): Observable<Settled> {
   const { blobs, cacheDirectory, concurrency = CONCURRENCY } = options;
@@ -57,13 +61,16 @@ export function xactUpload(options: XactUploadOptions): Observable<Settled> {
         }),
         inLanes({ key: (item) => item.message.media_id }),
         mapEach<Item<CachedDownload>, Uploaded>(
-          async (item) => {
+          async (item, delivery) => {
             const cached = item.message;
             const localPath = resolve(cached.local_cache_path);
             if (!localPath.startsWith(base)) {
               throw new PenstockError('PS4111', 'the cached file lies outside the cache', { category: 'permanent' });
             }
-            await store(blobs, cached, localPath);
+            if (!(await store(blobs, cached, localPath))) {
+              await sink(downloadAgain(cached, item.headers), delivery);
+              delivery.settle('delivered', 'the cached file is gone: it is downloaded again');
+            }
             return { ...item, message: resultOf(cached, { status: 'completed', error: null }), localPath };
           },
           { concurrency, order: 'none' },
@@ -87,26 +94,59 @@ export function xactUpload(options: XactUploadOptions): Observable<Settled> {
   });
 }
 
-/** The cache writes no finished file again, it replaces it. */
-async function store(blobs: BlobStore, cached: CachedDownload, localPath: string): Promise<void> {
+/**
+ * Whether the file is stored now: false when the cache has not the file that was downloaded, and nobody stored it before. A file of another size was
+ * cut by a crash of the machine, or written by somebody else. The cache writes no finished file again, it replaces it.
+ */
+async function store(blobs: BlobStore, cached: CachedDownload, localPath: string): Promise<boolean> {
   const contentType = cached.content_type === null ? {} : { contentType: cached.content_type };
+  if ((await sizeOf(localPath)) === cached.bytes_downloaded) {
+    try {
+      await blobs.putFile(cached.destination_path, localPath, { ...contentType, frozen: true });
+      return true;
+    } catch (error) {
+      if ((await sizeOf(localPath)) !== undefined) throw error;
+    }
+  }
+  return (await blobs.head(cached.destination_path))?.bytes === cached.bytes_downloaded;
+}
+
+/** Nothing when there is no such file. */
+async function sizeOf(path: string): Promise<number | undefined> {
   try {
-    await blobs.putFile(cached.destination_path, localPath, { ...contentType, frozen: true });
-  } catch (error) {
-    if (await isFile(localPath)) throw error;
-    const stored = await blobs.head(cached.destination_path);
-    if (stored?.bytes === cached.bytes_downloaded) return;
-    throw new PenstockError('PS4107', 'the cached file is gone and was not stored before', { category: 'permanent' });
+    const found = await stat(path);
+    return found.isFile() ? found.size : undefined;
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw new PenstockError('PS4107', 'the cached file cannot be looked at', { category: 'transient', cause });
   }
 }
 
-async function isFile(path: string): Promise<boolean> {
-  try {
-    return (await stat(path)).isFile();
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return false;
-    throw new PenstockError('PS4107', 'the cached file cannot be looked at', { category: 'transient', cause });
+/** The task that a cached file came of; throws when it was asked for too often. */
+function downloadAgain(cached: CachedDownload, headers: Readonly<Record<string, string>>): NewRecord {
+  const { trace_id, media_id, attachment_url, status_subtype, file_type, assignment_id, event_type, event_subtype, original_timestamp } =
+    cached;
+  const { http_status: _status, retry_count: retries, fetched_again: before, ...metadata } = cached.metadata;
+  const times = typeof before === 'number' ? before + 1 : 1;
+  if (times > MOST_FETCHES) {
+    throw new PenstockError('PS4107', `the cached file is gone again, after ${MOST_FETCHES} more downloads`, { category: 'permanent' });
   }
+  const task: DownloadTask = {
+    trace_id,
+    media_id,
+    attachment_url,
+    blob_path: cached.destination_path,
+    status_subtype,
+    file_type,
+    assignment_id,
+    estimate_version: null,
+    retry_count: typeof retries === 'number' ? retries : 0,
+    event_type,
+    event_subtype,
+    original_timestamp,
+    metadata: { ...metadata, fetched_again: times },
+  };
+  return ownRecord(topicName('xact.downloads_pending'), task, eventTypeOf(task, headers), headers);
 }
 
 function resultOf(
