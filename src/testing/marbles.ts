@@ -100,20 +100,7 @@ export async function marbles(subject: MarbleSubject, lanes: Lanes, options: Mar
 
 /** As `marbles`, at once, for subjects without promises. */
 export function marblesSync(subject: MarbleSubject, lanes: Lanes, options: MarblesOptions = {}): void {
-  if (timersTaken()) throw new MarblesError('another run has the timers: await it first');
-  if (subject instanceof WorkerOnLog) throw new MarblesError('a whole worker works by promises: play it with marbles');
-  const spec = specOf(subject, lanes, options);
-  const run = new MarbleRun(subject, spec, options);
-  let play: MarblePlay;
-  try {
-    run.begin();
-    while (run.step());
-    const played = run.end();
-    while (run.step());
-    play = told(judge(played(), options));
-  } finally {
-    run.dispose();
-  }
+  const play = playMarblesSync(subject, lanes, options);
   if (play.problems.length > 0) throw new MarblesError(tell(play), play);
 }
 
@@ -138,4 +125,20 @@ export async function playMarbles(subject: MarbleSubject, lanes: Lanes, options:
       run.dispose();
     }
   });
+}
+
+/** As `playMarbles`, at once, for subjects without promises. */
+export function playMarblesSync(subject: MarbleSubject, lanes: Lanes, options: MarblesOptions = {}): MarblePlay {
+  if (timersTaken()) throw new MarblesError('another run has the timers: await it first');
+  if (subject instanceof WorkerOnLog) throw new MarblesError('a whole worker works by promises: play it with marbles');
+  const run = new MarbleRun(subject, specOf(subject, lanes, options), options);
+  try {
+    run.begin();
+    while (run.step());
+    const played = run.end();
+    while (run.step());
+    return judge(played(), options);
+  } finally {
+    run.dispose();
+  }
 }

@@ -2,7 +2,10 @@ import { installClock, uninstallClock } from './process-clock.js';
 export { microtasksDrained } from './process-clock.js';
 import { type TimerOptions, VirtualTimer } from './virtual-timer.js';
 
-/** Among what is due at one moment, what was put off to "now" comes first; of timers and sources, who asked first: so it is in RxJS' own runner. */
+/**
+ * Among what is due at one moment, what was put off to "now" comes first; of timers and sources, who asked first. A periodic timer asks anew for each
+ * of its moments, but of the timers that are due at one moment the one that was set first fires first: so it is in RxJS' own runner.
+ */
 export type Rank = 'source' | 'immediate' | 'timer';
 const RANKS: Readonly<Record<Rank, number>> = { immediate: 0, source: 1, timer: 1 };
 
@@ -11,8 +14,8 @@ export interface Task {
   readonly rank: number;
   readonly sequence: number;
   readonly run: () => void;
-  /** The timer that it is, where it is one. */
-  readonly timer: VirtualTimer | undefined;
+  /** The timer that it is for, where it is for one. */
+  timer: VirtualTimer | undefined;
   cancelled: boolean;
 }
 
@@ -55,19 +58,14 @@ export class VirtualTime {
   /** `startAt` is what the calendar shows at the beginning, in milliseconds since 1970. */
   constructor(private readonly startAt = 0) {}
 
-  /** A place in the order of those that are due at one moment; a periodic timer keeps the one it began with. */
+  /** A place in the order of those that ask. */
   place(): number {
     this.sequence += 1;
     return this.sequence;
   }
 
-  schedule(
-    run: () => void,
-    delay: number,
-    rank: Rank,
-    { sequence = this.place(), timer }: { readonly sequence?: number; readonly timer?: VirtualTimer } = {},
-  ): Task {
-    const task: Task = { at: this.now + Math.max(0, delay), rank: RANKS[rank], sequence, run, timer, cancelled: false };
+  schedule(run: () => void, delay: number, rank: Rank, timer?: VirtualTimer): Task {
+    const task: Task = { at: this.now + Math.max(0, delay), rank: RANKS[rank], sequence: this.place(), run, timer, cancelled: false };
     this.heap.push(task);
     this.rise(this.heap.length - 1);
     return task;
@@ -84,7 +82,32 @@ export class VirtualTime {
     if (this.nextAt === undefined) return;
     const task = this.pop();
     this.now = Math.max(this.now, task.at);
-    task.run();
+    const first = this.setFirst(task);
+    if (first !== task) {
+      const { timer } = task;
+      task.timer = first.timer;
+      first.timer = timer;
+      task.timer!.moves(task);
+      timer!.moves(first);
+    }
+    if (task.timer === undefined) task.run();
+    else task.timer.fire();
+  }
+
+  /** Of the timers that are due with this one, the one that was set first; they lie at the top of the heap. */
+  private setFirst(task: Task): Task {
+    if (task.timer === undefined || task.rank === RANKS.immediate) return task;
+    let first = task;
+    const visit = (at: number): void => {
+      const other = this.heap[at];
+      if (other === undefined || other.at > this.now) return;
+      const set = other.cancelled || other.rank !== task.rank ? undefined : other.timer?.place;
+      if (set !== undefined && set < first.timer!.place) first = other;
+      visit(2 * at + 1);
+      visit(2 * at + 2);
+    };
+    visit(0);
+    return first;
   }
 
   /** Sets a timer. */

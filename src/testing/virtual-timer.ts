@@ -12,6 +12,8 @@ export class VirtualTimer {
   private referenced = true;
   /** When it was set. */
   readonly setAt: number;
+  /** Its place in the order of those that were set. */
+  readonly place: number;
 
   constructor(
     private readonly time: VirtualTime,
@@ -19,23 +21,25 @@ export class VirtualTimer {
     readonly options: TimerOptions,
   ) {
     this.setAt = time.now;
+    this.place = time.place();
     this.arm(options.delay);
   }
 
-  private arm(delay: number, place?: number): void {
-    const sequence = place ?? this.time.place();
-    const { repeats, rank } = this.options;
-    this.task = this.time.schedule(
-      () => {
-        this.task = undefined;
-        // Armed again first, so that the callback may clear it; at least a millisecond on, or time would stand still.
-        if (repeats) this.arm(Math.max(1, this.options.delay), sequence);
-        this.callback();
-      },
-      delay,
-      rank,
-      { sequence, timer: this },
-    );
+  /** It will fire by another task, due at the same moment. */
+  moves(task: Task): void {
+    this.task = task;
+  }
+
+  fire(): void {
+    const { repeats, delay } = this.options;
+    this.task = undefined;
+    // Armed again first, so that the callback may clear it; at least a millisecond on, or time would stand still.
+    if (repeats) this.arm(Math.max(1, delay));
+    this.callback();
+  }
+
+  private arm(delay: number): void {
+    this.task = this.time.schedule(() => this.fire(), delay, this.options.rank, this);
   }
 
   close(): this {
