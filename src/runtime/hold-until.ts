@@ -11,6 +11,9 @@ export interface HoldUntilOptions<T> {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** By how much at most a timer is early, in milliseconds. */
+const EARLY_MS = 5;
+
 /** `setTimeout` takes no more than this; a longer wait is made of several. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
@@ -41,10 +44,16 @@ function wait(time: number, delivery: Delivery<unknown>, signal: AbortSignal | u
       delivery.settle('released', 'held until it is due');
       end();
     };
+    // Counted by the time that passes: the clock may be set meanwhile.
+    let left = time - Date.now();
     const arm = (): void => {
-      const left = time - Date.now();
-      if (left <= 0) end();
-      else timer = setTimeout(arm, Math.min(left, LONGEST_TIMER_MS));
+      // A timer may be a moment early.
+      const rest = time - Date.now();
+      if (left <= 0 && rest > 0 && rest < EARLY_MS) left = rest;
+      if (left <= 0) return end();
+      const step = Math.min(left, LONGEST_TIMER_MS);
+      left -= step;
+      timer = setTimeout(arm, step);
     };
     signal?.addEventListener('abort', giveBack, { once: true });
     if (signal?.aborted) giveBack();

@@ -46,6 +46,9 @@ const FAULTS: Readonly<Partial<Record<Code, string>>> = {
   PS3009: 'log_held',
 };
 
+/** However far off the next time seems, it is looked at again after so long: the clock may have been set, in milliseconds. */
+const LONGEST_SLEEP_MS = 5000;
+
 const NOWHERE = { offset: 0, beyond: new Uint8Array(0) };
 
 /** One member of a consumer group, over any `LogStore`: takes part in balancing, hands out deliveries against credits, and commits what was settled. */
@@ -293,7 +296,8 @@ export class GroupConsumer implements Consumer, FeedOwner {
     if (feed.pausedUntil > now) return { handed, blocked: false };
     while (handed < most && !feed.isOver && this.phase === 'running' && feed.pausedUntil <= now) {
       const again = feed.released[0];
-      if (again !== undefined && again.dueAt <= now) {
+      // A time further off than the pause is from before the clock was set back.
+      if (again !== undefined && (again.dueAt <= now || again.dueAt > now + this.options.releaseMs)) {
         const record = again.record ?? this.read(feed, again.offset)[0];
         if (this.phase !== 'running') break;
         if (record?.offset !== again.offset) feed.ledger.settle(again.seq);
@@ -350,7 +354,7 @@ export class GroupConsumer implements Consumer, FeedOwner {
       const due = feed.released[0]?.dueAt ?? Infinity;
       at = Math.min(at, feed.leavesAt, feed.pausedUntil > began ? feed.pausedUntil : due);
     }
-    if (at !== Infinity) this.alarm.at(Math.max(at, this.now() + 1));
+    if (at !== Infinity) this.alarm.at(Math.max(Math.min(at, this.now() + LONGEST_SLEEP_MS), this.now() + 1));
   }
 
   private finishIfDrained(): void {

@@ -16,6 +16,21 @@ contractTests('memory', () => {
 });
 
 describe('the memory transport', () => {
+  it('hands out again what was released though the clock was set back meanwhile', async () => {
+    let shift = 0;
+    const clock = Object.assign(Object.create(asyncScheduler) as SchedulerLike, { now: () => Date.now() + shift });
+    const transport = memoryTransport({ clock, releaseMs: 30 });
+    await transport.ensureTopics([{ name: 't', partitions: 1 }]);
+    const collector = new Collector(transport.consume({ topics: ['t'], group: 'g', credits: { count: 10, bytes: 1000 } }));
+    await transport.produce([{ topic: 't', key: null, value: 'x' }]);
+    await until('the record', () => collector.deliveries.length === 1);
+    collector.deliveries[0]!.settle('released');
+    shift = -3_600_000;
+    await until('the record again', () => collector.deliveries.length === 2, 2000);
+    collector.unsubscribe();
+    await transport.close();
+  });
+
   it('forgets no pause that ends while a turn is under way', async () => {
     let time = 0;
     const clock = Object.assign(Object.create(asyncScheduler) as SchedulerLike, { now: () => (time += 1) });

@@ -65,6 +65,16 @@ describe('xact-retry', () => {
     });
   });
 
+  it('a record from before the clock was set back waits for its delay, not for its time', async () => {
+    const bench = await workerBench();
+    const worker = retrier(bench);
+    const timestamp = Date.now() + 3_600_000;
+    await bench.transport.produce([
+      { topic: TIER, key: 'k', value: '{}', headers: scheme({ dueAt: timestamp + 60, originalKey: 'k' }), timestamp },
+    ]);
+    await expect.poll(() => worker.doors()).toEqual({ delivered: 1 });
+  });
+
   it('C4: holds what is not due, without failing it, and lets what is due earlier pass', async () => {
     const bench = await workerBench();
     const worker = retrier(bench);

@@ -35,6 +35,7 @@ export function xactRetry(options: XactRetryOptions): Observable<Settled> {
   const sink = sinkOf(options);
   return xactWorker(NAME, options, {
     withoutPlugins: true,
+    givesBack: true,
     steps: (records$) =>
       records$.pipe(
         perMessage<LogRecord, Held>(() => (record, delivery) => delivery.with(heldFor(record, retryDelaysMs.length))),
@@ -53,11 +54,14 @@ function heldFor(record: LogRecord, maxRetries: number): Held {
     knownTargets: CONSUMED,
     retryTopic: RETRY,
   };
-  const decision = decideRedelivery({ ...question, now: Date.now() });
+  const now = Date.now();
+  const decision = decideRedelivery({ ...question, now });
   if (decision.action !== 'hold') return { record, until: 0, decision };
   const due = decideRedelivery({ ...question, now: decision.until });
   if (due.action === 'hold') throw new PenstockError('PS7000', 'a record is still held when it is due');
-  return { record, until: decision.until, decision: due };
+  // A record from the future was written before the clock was set back: its delay counts from now.
+  const delay = Math.max(0, decision.until - record.timestamp);
+  return { record, until: Math.min(decision.until, now + delay), decision: due };
 }
 
 function settleRefused({ decision }: Held, delivery: Delivery<Held>): void {
