@@ -66,7 +66,17 @@ const HOUSE: Readonly<Record<string, Room>> = {
   },
   'src/testing/picture': { rooms: ['src/testing'], packages: [] },
   'src/testing/simulation': {
-    rooms: [...ground, 'src/testing', 'src/plugin', 'src/transport', 'src/transport/memory', 'src/domains', 'src/runtime', 'src/simulator'],
+    rooms: [
+      ...ground,
+      'src/testing',
+      'src/testing/specs',
+      'src/plugin',
+      'src/transport',
+      'src/transport/memory',
+      'src/domains',
+      'src/runtime',
+      'src/simulator',
+    ],
     packages: ['rxjs'],
   },
   'src/testing/contract': { rooms: [...ground, 'src/transport'], packages: ['rxjs', 'fast-check', 'vitest'] },

@@ -3,6 +3,7 @@ import { declareCheck } from './commands/check.js';
 import { declareDlq } from './commands/dlq.js';
 import { declareHelp } from './commands/help.js';
 import { declareIngest } from './commands/ingest.js';
+import { declareMarbles } from './commands/marbles.js';
 import { declarePipe } from './commands/pipe.js';
 import { declarePlugins } from './commands/plugins.js';
 import { declareDev, declareRun } from './commands/run.js';
@@ -32,6 +33,7 @@ const COMMANDS: readonly Declare[] = [
   declareTopics,
   declareCheck,
   declareTest,
+  declareMarbles,
   declareDlq,
   declarePlugins,
   declareHelp,

@@ -45,7 +45,7 @@ export async function testCommand(shell: Shell, files: readonly string[], flags:
 }
 
 /** The files that are meant; what is not there is a mistake of whoever asked. */
-function specFiles(asked: readonly string[]): readonly string[] {
+export function specFiles(asked: readonly string[]): readonly string[] {
   const cwd = process.cwd();
   const paths = (asked.length === 0 ? [USUAL] : asked).flatMap((path) => {
     const found = findSpecs(path, cwd);

@@ -1,7 +1,8 @@
 import { OUTCOMES } from '../../../operators/index.js';
 import type { LogStore } from '../../transport/log-store.js';
 import type { Transport } from '../../transport/transport.js';
-import { alignedLanes } from './aligned.js';
+import { alignedLanes } from '../specs/aligned.js';
+import type { Mark } from '../lane.js';
 import { drawScenario, type Scenario, type ScenarioLimits, smaller } from './scenario.js';
 import { type SimulatedWorker, simulatedWorker } from './simulated-worker.js';
 import { runTrial, type Subject, type TrialResult } from './trial.js';
@@ -74,8 +75,14 @@ export function drawRun({ happenings, scenario }: TrialResult): string {
   const keys = new Map<string, string[]>();
   for (const { letter, key } of scenario.messages) keys.set(key, [...(keys.get(key) ?? []), letter]);
   const repeats = scenario.messages.filter(({ id, letter }) => id !== letter && scenario.messages.some((other) => other.letter === id));
+  const first = ['in', ...lanes, ...OUTCOMES, 'comes again'];
+  const found = new Set(happenings.map(({ lane }) => lane));
+  const rows = [...new Set([...first.filter((lane) => found.has(lane)), ...found])].map((label) => {
+    const own = happenings.filter(({ lane }) => lane === label);
+    return { label, marks: own.map(({ at, sign }): Mark => ({ frame: at, kind: 'next', symbol: sign })) };
+  });
   return [
-    ...alignedLanes(happenings, ['in', ...lanes, ...OUTCOMES, 'comes again']).map((row) => `  ${row}`),
+    ...alignedLanes(rows, '  '),
     `  ${[...keys].map(([key, letters]) => `key ${key}: ${letters.join(' ')}`).join(', ')}`,
     ...repeats.map(({ letter, id }) => `  ${letter} is ${id}, sent twice`),
   ].join('\n');
