@@ -236,20 +236,27 @@ export function replayRecord({ partition, offset, letter }: FoundDeadLetter): Ne
   if (letter.original_topic === null) {
     throw new PenstockError('PS4101', 'the dead letter does not say where its message came from', { category: 'permanent' });
   }
+  const waits = isOfRetryTopic(letter);
   const headers: Header[] = letter.original_headers
-    .filter(({ name }) => !SCHEME_HEADERS.has(name))
+    .filter(({ name }) => (waits ? name !== 'retry_count' : !SCHEME_HEADERS.has(name)))
     .map(({ name, value, base64 }) => [name, base64 === undefined ? Buffer.from(value ?? '') : Buffer.from(base64, 'base64')]);
   const say = (name: string, value: string): void => void headers.push([name, Buffer.from(value)]);
   say('replayed_from_dlq', 'true');
   say('dlq_partition', String(partition));
   say('dlq_offset', String(offset));
-  if (letter.consumer_group !== null) say('consumer_group', letter.consumer_group);
+  if (waits) say('retry_count', '0');
+  else if (letter.consumer_group !== null) say('consumer_group', letter.consumer_group);
   return {
     topic: letter.original_topic,
     key: letter.original_key === null ? null : Buffer.from(letter.original_key, 'base64'),
     value: replayedBody(letter, partition, offset),
     headers,
   };
+}
+
+/** Whether its record lay in a retry topic: then its headers say where it goes and for whom, and are needed again. */
+function isOfRetryTopic({ original_headers: headers }: DeadLetter): boolean {
+  return ['scheduled_retry_time', 'target_topic'].every((wanted) => headers.some(({ name }) => name === wanted));
 }
 
 function replayedBody(letter: DeadLetter, partition: number, offset: number): Buffer | string | null {

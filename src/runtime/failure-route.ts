@@ -45,6 +45,8 @@ export interface FailureRouteOptions {
   readonly worker: string;
   /** One retry for each. */
   readonly delaysMs: readonly number[];
+  /** What another attempt may mend is given back instead: for records that lie in a retry topic already. */
+  readonly givesBack?: boolean;
   /** The most that is added to a delay, as a share of it. Defaults to that of the retry policy. */
   readonly jitter?: number;
   readonly deadLetterTopic: string;
@@ -119,7 +121,9 @@ function describeFailure(failure: Failure, options: FailureRouteOptions): Failin
   const retryCount = retryCountOf(headers);
   const category = isFullDisk(failure.error) ? 'transient' : categoryOf(failure.error);
   const open = { ...described, record, headers, error: failure.error, category, retryCount };
-  return { ...open, decision: decide(open, options) };
+  const decision = decide(open, options);
+  if (options.givesBack === true && decision.action === 'retry') throw failure.error;
+  return { ...open, decision };
 }
 
 /** A full disk is no fault of the message, whatever else it is: there will be room again. */

@@ -53,6 +53,8 @@ export interface ShellParts {
   readonly describe?: (message: unknown) => Omit<FailedMessage, 'message'>;
   /** Plugins at `error`, `retry` and `dlq` do not run for a worker that serves plugins itself: they would feed themselves. */
   readonly withoutPlugins?: boolean;
+  /** What another attempt may mend is given back, since there is no retry topic for it. */
+  readonly givesBack?: boolean;
 }
 
 /** A worker of the domain: its own steps, and the failure route that all share. */
@@ -73,6 +75,7 @@ export function xactWorker(name: XactWorker, options: XactWorkerOptions, parts: 
     redact: redactText,
     ...(parts.recordsOf === undefined ? {} : { recordsOf: parts.recordsOf }),
     ...(parts.retriedValue === undefined ? {} : { retriedValue: parts.retriedValue }),
+    ...(parts.givesBack === undefined ? {} : { givesBack: parts.givesBack }),
     ...(options.retryJitter === undefined ? {} : { jitter: options.retryJitter }),
     ...(options.doneActions === undefined ? {} : { doneActions: options.doneActions }),
     ...(options.onDecision === undefined ? {} : { onDecision: options.onDecision }),
