@@ -6,6 +6,8 @@ import { PenstockError } from '../../src/diagnostics/index.js';
 import { EmbeddedStore } from '../../src/transport/embedded/embedded-store.js';
 import { openEmbedded } from '../../src/transport/embedded/index.js';
 import { StoreTransport } from '../../src/transport/store-transport.js';
+import { describe, expect, it } from 'vitest';
+import { Collector, until } from './collector.js';
 import { contractTests } from '../../src/testing/contract/index.js';
 
 /** The embedded store, which fails when it is told to as it does on a full disk. */
@@ -46,4 +48,23 @@ contractTests('embedded', async () => {
       await rm(directory, { recursive: true, force: true });
     },
   };
+});
+
+describe('the embedded log', () => {
+  it('keeps what is past its retention for a group that was given it and has committed nothing yet', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'penstock-log-'));
+    const transport = await openEmbedded({ directory });
+    await transport.ensureTopics([{ name: 'short', partitions: 1, retentionMs: 1000 }]);
+    await transport.produce(['a', 'b'].map((value) => ({ topic: 'short', key: null, value, timestamp: Date.now() - 5000 })));
+    const slow = new Collector(transport.consume({ topics: ['short'], group: 'slow', credits: { count: 1, bytes: 1000 } }));
+    await until('the first record', () => slow.deliveries.length === 1);
+    expect(await transport.enforceRetention(Date.now())).toBe(0);
+    slow.deliveries[0]!.settle('delivered');
+    await until('the second record', () => slow.deliveries.length === 2);
+    slow.deliveries[1]!.settle('delivered');
+    await slow.consumer.drain();
+    expect(await transport.enforceRetention(Date.now())).toBe(2);
+    await transport.close();
+    await rm(directory, { recursive: true, force: true });
+  });
 });

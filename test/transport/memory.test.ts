@@ -1,5 +1,5 @@
 import { asyncScheduler, type SchedulerLike } from 'rxjs';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { PenstockError } from '../../src/diagnostics/index.js';
 import { memoryTransport } from '../../src/transport/memory/index.js';
 import { Collector, until } from './collector.js';
@@ -16,6 +16,21 @@ contractTests('memory', () => {
 });
 
 describe('the memory transport', () => {
+  it('keeps what is past its retention for a group that was given it and has committed nothing yet', async () => {
+    const transport = memoryTransport();
+    await transport.ensureTopics([{ name: 'short', partitions: 1, retentionMs: 1000 }]);
+    await transport.produce(['a', 'b'].map((value) => ({ topic: 'short', key: null, value, timestamp: Date.now() - 5000 })));
+    const slow = new Collector(transport.consume({ topics: ['short'], group: 'slow', credits: { count: 1, bytes: 1000 } }));
+    await until('the first record', () => slow.deliveries.length === 1);
+    expect(await transport.enforceRetention(Date.now())).toBe(0);
+    slow.deliveries[0]!.settle('delivered');
+    await until('the second record', () => slow.deliveries.length === 2);
+    slow.deliveries[1]!.settle('delivered');
+    await slow.consumer.drain();
+    expect(await transport.enforceRetention(Date.now())).toBe(2);
+    await transport.close();
+  });
+
   it('hands out again what was released though the clock was set back meanwhile', async () => {
     let shift = 0;
     const clock = Object.assign(Object.create(asyncScheduler) as SchedulerLike, { now: () => Date.now() + shift });

@@ -57,10 +57,14 @@ export class GroupTable {
     this.progresses.put(groupKey(group, topic, partition), row);
   }
 
-  /** The first offset of a partition that some group still needs; Infinity when no group has been there. */
+  /** The first offset of a partition that some group still needs: all of it, for one that was given it and has committed nothing. Infinity when no group has been there. */
   heldFrom(topic: string, partition: number): number {
     let from = Infinity;
-    for (const { key } of this.groups.range({})) from = Math.min(from, this.progress(key.toString(), topic, partition)?.offset ?? Infinity);
+    for (const { key } of this.groups.range({})) {
+      const group = key.toString();
+      const wasGiven = this.leases.get(groupKey(group, topic, partition)) !== undefined;
+      from = Math.min(from, this.progress(group, topic, partition)?.offset ?? (wasGiven ? 0 : Infinity));
+    }
     return from;
   }
 

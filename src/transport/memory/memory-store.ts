@@ -160,7 +160,10 @@ export class MemoryStore implements LogStore {
   /** The first offset that a group still needs. */
   private heldFrom(topic: string, partition: number): number {
     let from = Infinity;
-    for (const group of this.groups.keys()) from = Math.min(from, this.progress(group, topic, partition)?.offset ?? Infinity);
+    for (const [name, group] of this.groups) {
+      const wasGiven = group.leases[nameOf({ topic, partition })] !== undefined;
+      from = Math.min(from, this.progress(name, topic, partition)?.offset ?? (wasGiven ? 0 : Infinity));
+    }
     return from;
   }
 
@@ -195,8 +198,8 @@ export class MemoryStore implements LogStore {
     return { topic: name, partition, offset };
   }
 
-  private remember({ store, key, expiresAt }: Mark): void {
-    this.markStore(store).add(key, expiresAt, this.options.now());
+  private remember(mark: Mark): void {
+    this.markStore(mark.store).add(mark, this.options.now());
   }
 
   private markStore(name: string): MemoryMarks {
