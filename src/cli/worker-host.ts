@@ -7,6 +7,7 @@ import {
   type Health,
   type Logger,
   type Metrics,
+  watchCommits,
   watchConsumer,
   type WorkerMeter,
   workerMeter,
@@ -99,7 +100,10 @@ export function workerHost(options: WorkerHostOptions): WorkerHost {
 
   const begin = (): Observable<Settled> => {
     consumers = topics.map((names) => transport.consume({ topics: names, group: name, credits }));
-    const unwatch = consumers.map((consumer) => watchConsumer(metrics, name, consumer));
+    const unwatch = [
+      ...consumers.map((consumer) => watchConsumer(metrics, name, consumer)),
+      watchCommits(metrics, name, consumers, credits),
+    ];
     const source = merge(...consumers.map((consumer) => consumer.deliveries$));
     built = build(counted(source), draining.signal);
     const { lost } = built;

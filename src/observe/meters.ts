@@ -1,7 +1,7 @@
 import { type Category, CATEGORIES } from '../diagnostics/index.js';
 import { OUTCOMES, type Outcome } from '../../operators/index.js';
 import type { PluginCounts } from '../plugin/index.js';
-import type { Consumer, Marks } from '../transport/transport.js';
+import type { Consumer, ConsumerState, Marks } from '../transport/transport.js';
 import type { Metrics } from './metrics.js';
 
 /** How many deliveries came into a worker, and by which doors they left. */
@@ -70,6 +70,31 @@ export function watchConsumer(metrics: Metrics, worker: string, consumer: Pick<C
     metrics.gauge('penstock_consumer_paused_partitions', { worker }, () => consumer.state().paused),
     metrics.gauge('penstock_consumer_in_flight_bytes', { worker }, () => consumer.state().inFlightBytes),
     metrics.gauge('penstock_consumer_faulted', { worker }, () => (consumer.state().fault === undefined ? 0 : 1)),
+  ];
+  return () => stops.forEach((stop) => stop());
+}
+
+/** Exports how the commits of a worker's consumers get on, until the returned function is called. */
+export function watchCommits(
+  metrics: Metrics,
+  worker: string,
+  consumers: readonly Pick<Consumer, 'state'>[],
+  credits: { readonly count: number },
+): () => void {
+  const most = (read: (state: ConsumerState) => number | undefined) => () =>
+    Math.max(0, ...consumers.map((consumer) => read(consumer.state()) ?? 0));
+  const stops = [
+    metrics.gauge(
+      'penstock_consumer_commit_age_seconds',
+      { worker },
+      most(({ commitAgeMs = 0 }) => commitAgeMs / 1000),
+    ),
+    metrics.gauge(
+      'penstock_consumer_progress_fill',
+      { worker },
+      most(({ progressFill }) => progressFill),
+    ),
+    metrics.gauge('penstock_consumer_credits', { worker }, () => credits.count * consumers.length),
   ];
   return () => stops.forEach((stop) => stop());
 }

@@ -100,6 +100,24 @@ export const METRICS = {
     labels: ['worker'],
     unit: '',
   },
+  penstock_consumer_commit_age_seconds: {
+    type: 'gauge',
+    help: 'How long the committed offset has stood still while deliveries behind it are out; the longest of the partitions.',
+    labels: ['worker'],
+    unit: 'seconds',
+  },
+  penstock_consumer_progress_fill: {
+    type: 'gauge',
+    help: 'How full the room for what has left beyond the committed offset is; the fullest partition. Intake slows down before it is full.',
+    labels: ['worker'],
+    unit: 'ratio',
+  },
+  penstock_consumer_credits: {
+    type: 'gauge',
+    help: 'The most deliveries that may be out at once.',
+    labels: ['worker'],
+    unit: 'items',
+  },
   penstock_records_produced_total: { type: 'counter', help: 'Records written to the log.', labels: ['topic'], unit: 'records' },
   penstock_produced_bytes_total: { type: 'counter', help: 'Bytes of the values written to the log.', labels: ['topic'], unit: 'bytes' },
 

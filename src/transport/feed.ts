@@ -53,8 +53,11 @@ interface Settled {
 
 const MOST_AT_ONCE = 2048;
 
-/** About what one more range costs in the remembered progress, in bytes. */
-const RANGE_BYTES = 6;
+/** What a range costs in the remembered progress, in bytes; one more for every so many offsets that it or the gap before it spans. */
+const RANGE_BYTES = 4;
+const OFFSETS_A_BYTE = 64;
+/** The most that a span costs for each of its offsets: every second one a range, at two bytes. */
+const BYTES_AN_OFFSET = 1.02;
 
 /** One assigned partition while this member holds it: what is out, what was given back, what is settled and on its way into the log. */
 export class Feed implements CommitJob {
@@ -73,6 +76,8 @@ export class Feed implements CommitJob {
   private readonly settled: Settled[] = [];
   private readonly writing: Settled[] = [];
   private beyondBytes = 0;
+  private committed: number;
+  private standsSince = 0;
   private keptBytes = 0;
   private queued = false;
   private over = false;
@@ -82,6 +87,7 @@ export class Feed implements CommitJob {
     const { lease, start, capacity } = options;
     this.lease = lease;
     this.ledger = new Ledger({ capacity, start });
+    this.committed = start.offset;
     this.assignment = { topic: lease.topic, partition: lease.partition, epoch: lease.epoch, lost: this.abort.signal };
   }
 
@@ -94,6 +100,11 @@ export class Feed implements CommitJob {
     return this.over;
   }
 
+  /** How long the committed offset has stood still while something behind it is out, in milliseconds. */
+  standing(now: number): number {
+    return this.ledger.spread === 0 ? 0 : now - this.standsSince;
+  }
+
   /** The share of the room for progress beyond the offset that is used, from 0 to 1. */
   get progressFill(): number {
     return this.beyondBytes / this.options.progressBytes;
@@ -101,13 +112,15 @@ export class Feed implements CommitJob {
 
   /**
    * Whether another record may be taken: the ledger has a place, what was given back and is kept here is not too much, and what may have to be
-   * remembered beyond the offset will fit. Every record that is out may end as a range of its own, so fewer may be out the fuller it is.
+   * remembered beyond the offset will fit, whatever settles in whatever order. A short span always fits, at a byte an offset; in a longer one the
+   * number of records that are out decides, since each may come to stand between two ranges.
    */
   hasRoom(keptBytes: number): boolean {
     if (this.ledger.full || this.keptBytes > keptBytes) return false;
     const { progressBytes } = this.options;
-    if (this.beyondBytes * 4 < progressBytes) return true;
-    return this.ledger.inFlight * RANGE_BYTES < progressBytes - this.beyondBytes;
+    const { spread, inFlight } = this.ledger;
+    if (spread * BYTES_AN_OFFSET <= progressBytes) return true;
+    return inFlight * RANGE_BYTES + spread / OFFSETS_A_BYTE <= progressBytes;
   }
 
   /** A record that was given back is taken up again. */
@@ -119,6 +132,7 @@ export class Feed implements CommitJob {
   /** A claim for a record that the ledger has opened; `attach` its delivery before anybody sees it. */
   claim(record: LogRecord, seq: number, bytes: number): OpenClaim {
     const claim = new OpenClaim(this, record, seq, bytes);
+    if (this.ledger.spread === 1) this.standsSince = this.options.owner.now();
     this.claims.add(claim);
     return claim;
   }
@@ -180,6 +194,10 @@ export class Feed implements CommitJob {
     if (result.kind === 'fenced') this.options.owner.fenced(this);
     if (this.settled.length > 0) this.markDirty();
     const durable = result.kind === 'written';
+    if (durable && this.ledger.offset > this.committed) {
+      this.committed = this.ledger.offset;
+      this.standsSince = this.options.owner.now();
+    }
     for (const { seq, bytes, outcome, confirm } of written) {
       this.tell(confirm, durable ? outcome : 'released', seq);
       this.options.owner.ended(this, bytes);

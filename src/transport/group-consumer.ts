@@ -117,7 +117,11 @@ export class GroupConsumer implements Consumer, FeedOwner {
     const now = this.now();
     let lag = 0;
     let paused = 0;
+    let commitAgeMs = 0;
+    let progressFill = 0;
     for (const feed of this.order) {
+      commitAgeMs = Math.max(commitAgeMs, feed.standing(now));
+      progressFill = Math.max(progressFill, feed.progressFill);
       const { topic, partition } = feed.lease;
       lag += Math.max(0, store.end(topic, partition) - feed.ledger.next) + feed.released.length;
       if (feed.pausedUntil > now || this.credits.exhausted || !feed.hasRoom(this.options.consume.credits.bytes)) paused += 1;
@@ -131,6 +135,8 @@ export class GroupConsumer implements Consumer, FeedOwner {
       lag,
       fault: fault === undefined ? undefined : (FAULTS[fault.code] ?? 'log_unreachable'),
       faultText: fault?.message,
+      commitAgeMs,
+      progressFill,
     };
   }
 

@@ -104,6 +104,10 @@ export interface ConsumerState {
   readonly fault: string | undefined;
   /** The fault in a sentence, where there is more to say than its name. */
   readonly faultText?: string | undefined;
+  /** How long the committed offset of some partition has stood still while deliveries behind it are out, in milliseconds; the longest of them. */
+  readonly commitAgeMs?: number;
+  /** How full the room for what has left beyond the offset is, from 0 to 1; the fullest partition. Intake slows down before it is full. */
+  readonly progressFill?: number;
 }
 
 /** One member of a consumer group. */

@@ -15,6 +15,7 @@ import {
   silentLogger,
   tableMeter,
   userMetricName,
+  watchCommits,
   watchConsumer,
   watchMarks,
   watchPlugins,
@@ -22,7 +23,16 @@ import {
 } from '../../src/observe/index.js';
 
 const consumer = {
-  state: () => ({ inFlight: 2, inFlightBytes: 2048, assigned: [{}, {}, {}] as never, paused: 1, lag: 41, fault: 'disk_full' }),
+  state: () => ({
+    inFlight: 2,
+    inFlightBytes: 2048,
+    assigned: [{}, {}, {}] as never,
+    paused: 1,
+    lag: 41,
+    fault: 'disk_full',
+    commitAgeMs: 1500,
+    progressFill: 0.5,
+  }),
 };
 
 /** Every recorder used once, as a worker uses them. */
@@ -37,6 +47,7 @@ function everythingOnce() {
   worker.deadLettered('permanent');
   worker.took('flatten', 4);
   watchConsumer(metrics, 'w', consumer);
+  watchCommits(metrics, 'w', [consumer], { count: 100 });
   watchPlugins(metrics, { domain: 'xact', counts: () => ({ esx_processor: { act: 5, pass: 7 } }) });
   watchMarks(metrics, 'seen', { stats: () => ({ size: 9, evicted: 4 }) });
   breakerMeter(metrics, 'http', () => 'half_open').called('rejected');
