@@ -39,13 +39,18 @@ export interface Produced {
   readonly kind: 'produce';
   readonly record: NewRecord;
 }
-/** Remembers a key in a mark store, co-partitioned with the delivery's source; counts once the delivery's records are durable. */
+/**
+ * Remembers a key in a mark store, co-partitioned with the delivery's source; counts once the delivery's records are durable. The last mark of a key
+ * counts; one that has expired already makes the store forget the key.
+ */
 export interface Mark {
   readonly kind: 'mark';
   readonly store: string;
   readonly key: string;
   /** Milliseconds since 1970. */
   readonly expiresAt: number;
+  /** What is remembered of the key; a short text. Defaults to nothing. */
+  readonly value?: string;
 }
 
 export interface Capabilities {
@@ -125,10 +130,19 @@ export interface Consumer {
   state(): ConsumerState;
 }
 
+export interface Marked {
+  /** Milliseconds since 1970. */
+  readonly expiresAt: number;
+  /** Empty when the mark said nothing. */
+  readonly value: string;
+}
+
 /** Keys remembered for a while; written only through a claim (`Mark`). */
 export interface Marks {
   /** Whether the key is remembered and has not expired at `now` (milliseconds since 1970). */
   has(key: string, now: number): boolean;
+  /** What is remembered of the key, when it has not expired at `now`. */
+  get(key: string, now: number): Marked | undefined;
   /** Marks kept, and those that left early because capacity was reached. */
   stats(): { readonly size: number; readonly evicted: number };
 }

@@ -166,6 +166,7 @@ describe('xact-event-ingester', () => {
       has: () => {
         throw cause;
       },
+      get: () => undefined,
       stats: () => ({ size: 0, evicted: 0 }),
     };
     const worker = ingester(bench, { seen });
@@ -233,6 +234,7 @@ describe('xact-event-ingester', () => {
           if (key === 't1') throw new PenstockError('PS3001', 'no', { category: 'transient' });
           return false;
         },
+        get: () => undefined,
         stats: () => ({ size: 0, evicted: 0 }),
       },
     });

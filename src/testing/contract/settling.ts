@@ -114,6 +114,39 @@ export function settlingTests({ collect, open, readAll, topicOf }: Bench): void 
     expect(marks.has('a', Date.now() + 61_000)).toBe(false);
   });
 
+  it('remembers what the last mark of a key says, also for who comes later, until one that has expired forgets it', async () => {
+    const { transport, again } = await open();
+    const topic = await topicOf(transport, 1, ['a', 'b', 'c']);
+    const store = fresh('said');
+    const marks = transport.marks(store, { capacity: 10 });
+    const expiresAt = Date.now() + 60_000;
+    const collector = collect(transport, { topics: [topic], group: 'g' });
+    const [a, b, c] = await collector.has(3);
+    a!.carry({ kind: 'mark', store, key: 'k', expiresAt, value: 'one' });
+    a!.settle('delivered');
+    await doorOf(a!);
+    expect(marks.get('k', Date.now())).toEqual({ expiresAt, value: 'one' });
+    b!.carry({ kind: 'mark', store, key: 'k', expiresAt, value: 'two, ü' });
+    b!.carry({ kind: 'mark', store, key: 'silent', expiresAt });
+    b!.settle('delivered');
+    await doorOf(b!);
+    expect(marks.get('k', Date.now())).toEqual({ expiresAt, value: 'two, ü' });
+    expect(marks.get('silent', Date.now())).toEqual({ expiresAt, value: '' });
+    expect(marks.get('k', expiresAt)).toBeUndefined();
+    const other = await again?.();
+    if (other !== undefined) {
+      const seen = other.marks(store, { capacity: 10 });
+      const [later] = await collect(other, { topics: [topic], group: 'of the other' }).has(1);
+      expect(seen.get('k', Date.now())).toEqual({ expiresAt, value: 'two, ü' });
+      later!.settle('released');
+      await other.close();
+    }
+    c!.carry({ kind: 'mark', store, key: 'k', expiresAt: 0, value: 'gone' });
+    c!.settle('delivered');
+    await doorOf(c!);
+    expect(marks.get('k', Date.now())).toBeUndefined();
+  });
+
   it('writes what the parts of a fork carry once all parts have left', async () => {
     const { transport } = await open();
     const topic = await topicOf(transport, 1, ['a']);

@@ -1,12 +1,15 @@
 import { createHash } from 'node:crypto';
 import type { Kv, KvTable } from '../../storage/kv/index.js';
-import type { Mark, Marks } from '../transport.js';
+import type { Mark, Marked, Marks } from '../transport.js';
 
 const DEFAULT_CAPACITY = 1_000_000;
 const LONGEST_KEY = 200;
 const BY_KEY = 0;
 const BY_EXPIRY = 1;
 const COUNTS = 2;
+
+/** A row under its key is the time, then what is remembered. */
+const EXPIRY_BYTES = 8;
 
 /** Expired marks that one written mark may take along: the table shrinks faster than it grows, and no commit is long. */
 const SWEEP_PER_MARK = 4;
@@ -27,6 +30,7 @@ export class MarkTable {
     this.capacities.set(store, capacity);
     return {
       has: (key, now) => (this.expiry(rowKey(store, BY_KEY, keyBytes(key))) ?? -Infinity) > now,
+      get: (key, now) => this.mark(rowKey(store, BY_KEY, keyBytes(key)), now),
       stats: () => this.counts(store),
     };
   }
@@ -35,7 +39,7 @@ export class MarkTable {
   add(marks: readonly Mark[], now: number): void {
     const added = new Map<string, number>();
     const counts = new Map<string, { size: number; evicted: number }>();
-    for (const { store, key, expiresAt } of marks) {
+    for (const { store, key, expiresAt, value = '' } of marks) {
       const count = counts.get(store) ?? { ...this.counts(store) };
       counts.set(store, count);
       added.set(store, (added.get(store) ?? 0) + 1);
@@ -44,8 +48,9 @@ export class MarkTable {
       const before = this.expiry(byKey);
       if (before === undefined) count.size += 1;
       else this.rows.remove(expiryKey(store, before, bytes));
-      const row = Buffer.allocUnsafe(8);
+      const row = Buffer.allocUnsafe(EXPIRY_BYTES + Buffer.byteLength(value));
       row.writeDoubleLE(expiresAt, 0);
+      row.write(value, EXPIRY_BYTES);
       this.rows.put(byKey, row);
       this.rows.put(expiryKey(store, expiresAt, bytes), EMPTY);
     }
@@ -76,6 +81,12 @@ export class MarkTable {
   private counts(store: string): { readonly size: number; readonly evicted: number } {
     const row = this.rows.get(rowKey(store, COUNTS, EMPTY));
     return row === undefined ? { size: 0, evicted: 0 } : { size: row.readDoubleLE(0), evicted: row.readDoubleLE(8) };
+  }
+
+  private mark(key: Buffer, now: number): Marked | undefined {
+    const row = this.rows.get(key);
+    const expiresAt = row?.readDoubleLE(0) ?? -Infinity;
+    return expiresAt > now ? { expiresAt, value: row!.toString('utf8', EXPIRY_BYTES) } : undefined;
   }
 
   private expiry(key: Buffer): number | undefined {

@@ -1,4 +1,4 @@
-import type { Marks } from '../transport.js';
+import type { Marked, Marks } from '../transport.js';
 
 interface Expiry {
   readonly key: string;
@@ -7,7 +7,7 @@ interface Expiry {
 
 /** Keys of one store in memory, those that expire first leave first when there are too many. */
 export class MarkBook implements Marks {
-  private readonly until = new Map<string, number>();
+  private readonly kept = new Map<string, Marked>();
   /** A heap by expiry; entries of keys that were marked again since are stale and skipped. */
   private readonly heap: Expiry[] = [];
   private evicted = 0;
@@ -15,32 +15,43 @@ export class MarkBook implements Marks {
   constructor(private readonly capacity: number) {}
 
   has(key: string, now: number): boolean {
-    return (this.until.get(key) ?? -Infinity) > now;
+    return this.get(key, now) !== undefined;
+  }
+
+  get(key: string, now: number): Marked | undefined {
+    const mark = this.kept.get(key);
+    return mark !== undefined && mark.expiresAt > now ? mark : undefined;
   }
 
   stats(): { readonly size: number; readonly evicted: number } {
-    return { size: this.until.size, evicted: this.evicted };
+    return { size: this.kept.size, evicted: this.evicted };
   }
 
-  add(key: string, expiresAt: number, now: number): void {
-    if (expiresAt <= now || this.until.get(key) === expiresAt) return;
-    this.until.set(key, expiresAt);
+  /** The last mark of a key counts; one that has expired already forgets the key. */
+  add(key: string, { expiresAt, value }: Marked, now: number): void {
+    if (expiresAt <= now) {
+      this.kept.delete(key);
+      return;
+    }
+    const before = this.kept.get(key);
+    this.kept.set(key, { expiresAt, value });
+    if (before?.expiresAt === expiresAt) return;
     this.push({ key, at: expiresAt });
-    while (this.until.size > this.capacity || (this.heap[0] !== undefined && this.heap[0].at <= now)) this.dropFirst(now);
+    while (this.kept.size > this.capacity || (this.heap[0] !== undefined && this.heap[0].at <= now)) this.dropFirst(now);
     // Keys that are marked again and again leave stale entries behind.
-    if (this.heap.length > 2 * this.until.size + 64) this.rebuild();
+    if (this.heap.length > 2 * this.kept.size + 64) this.rebuild();
   }
 
   private dropFirst(now: number): void {
     const first = this.pop();
-    if (first === undefined || this.until.get(first.key) !== first.at) return;
-    this.until.delete(first.key);
+    if (first === undefined || this.kept.get(first.key)?.expiresAt !== first.at) return;
+    this.kept.delete(first.key);
     if (first.at > now) this.evicted += 1;
   }
 
   private rebuild(): void {
     this.heap.length = 0;
-    for (const [key, at] of this.until) this.push({ key, at });
+    for (const [key, { expiresAt }] of this.kept) this.push({ key, at: expiresAt });
   }
 
   private push(entry: Expiry): void {

@@ -1,5 +1,5 @@
 import type { PartitionName } from '../log-store.js';
-import type { Mark, Marks } from '../transport.js';
+import type { Mark, Marked, Marks } from '../transport.js';
 import { MarkBook } from './mark-book.js';
 import type { RawCluster } from './raw-cluster.js';
 import type { Placed } from './record.js';
@@ -59,7 +59,7 @@ export class MarkTopics {
         topic: markTopic(mark.store),
         partition: source.partition,
         key: Buffer.from(mark.key),
-        value: Buffer.from(String(mark.expiresAt)),
+        value: Buffer.from(mark.value === undefined ? String(mark.expiresAt) : `${mark.expiresAt} ${mark.value}`),
         headers: [],
         timestamp: now,
       });
@@ -69,7 +69,7 @@ export class MarkTopics {
 
   /** The marks are durable: they count from now on. */
   remember(marks: readonly PlacedMark[], now: number): void {
-    for (const { mark } of marks) this.bookOf(mark.store).add(mark.key, mark.expiresAt, now);
+    for (const { mark } of marks) this.bookOf(mark.store).add(mark.key, { expiresAt: mark.expiresAt, value: mark.value ?? '' }, now);
   }
 
   /** Reads what others have marked in these partitions, of all stores that are open. */
@@ -81,7 +81,7 @@ export class MarkTopics {
       for (const { partition, start, end } of await this.options.directory.offsets(topic)) {
         if (!numbers.has(partition)) continue;
         for await (const { key, value } of this.options.raw.read(topic, partition, Math.max(start, read.get(partition) ?? 0), end)) {
-          if (key !== null && value !== null) book.add(key.toString(), Number(value.toString()), now);
+          if (key !== null && value !== null) book.add(key.toString(), markIn(value.toString()), now);
         }
         read.set(partition, end);
       }
@@ -100,4 +100,10 @@ export class MarkTopics {
     await directory.ensure([{ name, partitions, retentionMs, config: { 'cleanup.policy': 'compact,delete', 'segment.ms': '3600000' } }]);
     this.ensured.set(name, partitions);
   }
+}
+
+/** The time, then what is remembered of the key. */
+function markIn(text: string): Marked {
+  const space = text.indexOf(' ');
+  return space === -1 ? { expiresAt: Number(text), value: '' } : { expiresAt: Number(text.slice(0, space)), value: text.slice(space + 1) };
 }

@@ -271,7 +271,7 @@ export const DEFECTS: readonly Defect[] = [
     plant: () => ({
       worker: (parts) => {
         const seen = new Set<string>();
-        const memory = { has: (key: string) => seen.has(key), stats: () => ({ size: seen.size, evicted: 0 }) };
+        const memory = { has: (key: string) => seen.has(key), get: () => undefined, stats: () => ({ size: seen.size, evicted: 0 }) };
         return simulatedWorker({
           ...parts,
           seen: memory,
