@@ -2,7 +2,16 @@ import { resolve } from 'node:path';
 import { type Diagnostic, fit, type Path, type Place, sortDiagnostics } from '../diagnostics/index.js';
 import type { Catalogue } from '../plugin/definition.js';
 import type { PluginEntry } from '../plugin/entry.js';
-import { type EntryPatches, type EntrySource, listed, loadEntries, rawEntries, type RawEntries, type SetAside } from '../plugin/loader/index.js';
+import {
+  type EntryPatches,
+  type EntrySource,
+  listed,
+  type LoadedEntries,
+  loadEntries,
+  rawEntries,
+  type RawEntries,
+  type SetAside,
+} from '../plugin/loader/index.js';
 import { connectionsSchema, toConnection } from './connections-schema.js';
 import { type DomainShape, DOMAINS } from './domains.js';
 import type { Environment } from './environment.js';
@@ -26,8 +35,6 @@ export interface LoadPipelineOptions {
   readonly cwd?: string;
   /** What is known of each domain. Defaults to those that ship. */
   readonly shapes?: readonly DomainShape[];
-  /** Changes to plugin entries that stand elsewhere than in their files, by the name of the entry. */
-  readonly patches?: EntryPatches | undefined;
 }
 
 /** A configuration as loaded. `config` is missing only when the pipeline file itself could not be understood. */
@@ -47,6 +54,8 @@ export interface LoadedPipeline {
   readonly unresolved: readonly Place[];
   /** Variables that were asked for. */
   readonly variables: readonly { readonly name: string; readonly fallback: boolean }[];
+  /** The entries read once more, with changes that stand elsewhere than in their files, and all findings; no file is opened for it. */
+  readonly entriesWith: (patches: EntryPatches) => Promise<Pick<LoadedEntries, 'entries' | 'diagnostics' | 'setAside'>>;
 }
 
 /** Whether anything found stops the pipeline from starting. */
@@ -104,16 +113,23 @@ class Loading {
       );
     }
     const connections = bare ? {} : await this.connections(yaml, pipeline.written.connections.config_path);
-    const loaded = await loadEntries({
-      sources: [global, ...own],
-      catalogue: this.options.catalogue,
-      env: this.options.env,
-      cwd: this.cwd,
-      aliases: pipeline.config.moduleAliases,
-      running,
-      domains: this.shapes,
-      patches: this.options.patches,
-    });
+    const read = (patches: EntryPatches) =>
+      loadEntries({
+        sources: [global, ...own],
+        catalogue: this.options.catalogue,
+        env: this.options.env,
+        cwd: this.cwd,
+        aliases: pipeline.config.moduleAliases,
+        running,
+        domains: this.shapes,
+        patches,
+      });
+    const others = [...this.diagnostics];
+    const entriesWith: LoadedPipeline['entriesWith'] = async (patches) => {
+      const changed = await read(patches);
+      return { ...changed, diagnostics: sortDiagnostics([...others, ...changed.diagnostics]) };
+    };
+    const loaded = await read({});
     this.diagnostics.push(...loaded.diagnostics);
     this.variables.push(...loaded.used);
     const perDomain = Object.fromEntries(
@@ -129,10 +145,10 @@ class Loading {
       plugins: { ...pipeline.config.plugins, path: global.path },
       connections,
     };
-    return this.result(pipeline.usable ? config : undefined, loaded);
+    return this.result(pipeline.usable ? config : undefined, { ...loaded, entriesWith });
   }
 
-  private result(config: PipelineConfig | undefined, loaded?: Pick<LoadedPipeline, 'entries' | 'setAside' | 'unresolved'>): LoadedPipeline {
+  private result(config: PipelineConfig | undefined, loaded?: Pick<LoadedPipeline, 'entries' | 'setAside' | 'unresolved' | 'entriesWith'>): LoadedPipeline {
     const last = new Map(this.variables.map((variable) => [variable.name, variable]));
     return {
       config,
@@ -143,6 +159,7 @@ class Loading {
       sources: this.sources,
       files: this.files,
       variables: [...last.values()],
+      entriesWith: loaded?.entriesWith ?? (() => Promise.resolve({ entries: {}, diagnostics: [], setAside: [] })),
     };
   }
 

@@ -28,6 +28,17 @@ export interface ReadPipeline {
 /** The module names of the old system. */
 const BUILT_IN_ALIASES: Readonly<Record<string, string>> = { 'kafka_pipeline.plugins': 'penstock/plugins', plugins: 'penstock/plugins' };
 
+/** A schema is made of some hundred parts: once is enough for one set of domains. */
+const schemas = new WeakMap<readonly DomainShape[], ReturnType<typeof pipelineSchema>>();
+
+function schemaFor(domains: readonly DomainShape[]): ReturnType<typeof pipelineSchema> {
+  const known = schemas.get(domains);
+  if (known !== undefined) return known;
+  const made = pipelineSchema(domains);
+  schemas.set(domains, made);
+  return made;
+}
+
 /** Reads the settings of a pipeline file; paths of plugins and connections are filled in by whoever opens them. */
 export function readPipeline(yaml: YamlFile, options: ReadPipelineOptions): ReadPipeline {
   const domains = options.domains ?? DOMAINS;
@@ -35,7 +46,7 @@ export function readPipeline(yaml: YamlFile, options: ReadPipelineOptions): Read
   const asked = reading.missing.filter(({ path }) => !isInlineEntry(path));
   const missing = asked.map((variable) => missingVariable(variable, variable.path.join('.')));
   const places = new Set(asked.map(({ path }) => yaml.place(path)).map(({ line, column }) => `${line}:${column}`));
-  const schema = pipelineSchema(domains);
+  const schema = schemaFor(domains);
   const fitted = fit(schema, reading.value ?? {}, {
     locate: (path, part) => yaml.place(path, part),
     textOf: (path) => reading.textOf(path),

@@ -1,4 +1,4 @@
-import type { DomainShape } from '../../config/domains.js';
+import { type DomainShape, DOMAINS } from '../../config/domains.js';
 import type { Environment } from '../../config/environment.js';
 import { finding } from '../../config/findings.js';
 import type { Diagnostic, Place } from '../../diagnostics/index.js';
@@ -51,7 +51,7 @@ export interface LoadedEntries {
 /** Reads the entries of all places and tells apart which domain each runs in. */
 export async function loadEntries(options: LoadEntriesOptions): Promise<LoadedEntries> {
   const { sources, running, ...rest } = options;
-  const schema = entrySchema(options.domains);
+  const schema = schemaFor(options.domains ?? DOMAINS);
   const entries: Record<string, PluginEntry[]> = Object.fromEntries(running.map((domain) => [domain, []]));
   const setAside: SetAside[] = [];
   const diagnostics: Diagnostic[] = [];
@@ -75,6 +75,17 @@ export async function loadEntries(options: LoadEntriesOptions): Promise<LoadedEn
     diagnostics.push(...found);
   }
   return { entries, setAside, diagnostics: unique(diagnostics), used, unresolved };
+}
+
+/** A schema is made of some hundred parts: once is enough for one set of domains. */
+const schemas = new WeakMap<readonly DomainShape[], ReturnType<typeof entrySchema>>();
+
+function schemaFor(domains: readonly DomainShape[]): ReturnType<typeof entrySchema> {
+  const known = schemas.get(domains);
+  if (known !== undefined) return known;
+  const made = entrySchema(domains);
+  schemas.set(domains, made);
+  return made;
 }
 
 function aside(read: ReadEntry, raw: RawEntry, scope: string, enabled: boolean): SetAside {

@@ -1,5 +1,5 @@
 import { dirname } from 'node:path';
-import { hasErrors, loadPipeline } from '../../config/load-pipeline.js';
+import { hasErrors, type LoadedPipeline, loadPipeline } from '../../config/load-pipeline.js';
 import { finding } from '../../config/findings.js';
 import { type Diagnostic, didYouMean, oneOf, type Path } from '../../diagnostics/index.js';
 import type { Catalogue } from '../../plugin/index.js';
@@ -37,8 +37,19 @@ export interface ConfigurationsOptions {
 /** Loads the configurations that cases name, each once. */
 export class Configurations {
   private readonly loaded = new Map<string, Promise<Configuration>>();
+  private readonly pipelines: Map<string, Promise<LoadedPipeline>>;
 
-  constructor(private readonly options: ConfigurationsOptions) {}
+  constructor(
+    private readonly options: ConfigurationsOptions,
+    opened?: Configurations,
+  ) {
+    this.pipelines = opened?.pipelines ?? new Map<string, Promise<LoadedPipeline>>();
+  }
+
+  /** The same files, not opened again, with changes that no specification asks for. */
+  with(mutations: readonly Mutation[]): Configurations {
+    return new Configurations({ ...this.options, mutations }, this);
+  }
 
   get catalogue(): Catalogue {
     return this.options.catalogue;
@@ -70,22 +81,28 @@ export class Configurations {
     const cwd = this.options.cwd ?? process.cwd();
     const patches = patchesOf(one, this.options.mutations ?? []);
     if (spec.config === undefined) return await this.inline(one, patches, cwd);
-    const loaded = await loadPipeline({
-      configPath: spec.config.path,
-      env,
-      catalogue: this.catalogue,
-      cwd,
-      patches,
-      ...(spec.domain === undefined ? {} : { domains: [spec.domain] }),
-    });
-    const domain = spec.domain ?? only(Object.keys(loaded.entries));
-    const diagnostics = loaded.diagnostics.filter(({ severity }) => severity === 'error');
+    const loaded = await this.pipeline(one, spec.config.path, cwd);
+    const changed = Object.keys(patches).length === 0 ? loaded : await loaded.entriesWith(patches);
+    const { entries: byDomain, diagnostics: found, setAside } = changed;
+    const domain = spec.domain ?? only(Object.keys(byDomain));
+    const diagnostics = found.filter(({ severity }) => severity === 'error');
     const world = domain === undefined ? undefined : stageWorld(domain);
-    const entries = domain === undefined ? [] : (loaded.entries[domain] ?? []);
+    const entries = domain === undefined ? [] : (byDomain[domain] ?? []);
     if (world === undefined && !hasErrors(diagnostics)) diagnostics.push(domainless(one));
-    const names = [...entries.map(({ name }) => name), ...loaded.setAside.map(({ name }) => name)];
+    const names = [...entries.map(({ name }) => name), ...setAside.map(({ name }) => name)];
     if (!hasErrors(diagnostics)) diagnostics.push(...unknownChanges(one, changes, names, spec.config.written));
     return { world: world ?? NO_WORLD, entries, diagnostics, sources: loaded.sources, files: loaded.files };
+  }
+
+  /** The files of a configuration, opened once for all changes to them. */
+  private pipeline({ spec: { domain }, env }: SpecCase, path: string, cwd: string): Promise<LoadedPipeline> {
+    const key = JSON.stringify([path, domain, env]);
+    const known = this.pipelines.get(key);
+    if (known !== undefined) return known;
+    const domains = domain === undefined ? {} : { domains: [domain] };
+    const loading = loadPipeline({ configPath: path, env, catalogue: this.catalogue, cwd, ...domains });
+    this.pipelines.set(key, loading);
+    return loading;
   }
 
   /** Plugins that stand in the specification itself. */

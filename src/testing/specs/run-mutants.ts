@@ -25,11 +25,12 @@ export interface RunMutantsOptions {
 /** Makes every small mistake in the configurations that cases name, one at a time, and plays the cases that its plugin takes part in until one fails. */
 export async function runMutants(results: readonly CaseResult[], options: RunMutantsOptions): Promise<readonly MutantResult[]> {
   const { catalogue, cwd } = options;
-  const found = await mutantsWithCases(results, new Configurations({ catalogue, cwd }));
+  const configurations = new Configurations({ catalogue, cwd });
+  const found = await mutantsWithCases(results, configurations);
   const done: MutantResult[] = [];
   for (const [mutant, cases] of found) {
     options.onProgress?.(done.length, found.size);
-    done.push(await tried(mutant, cases, new Configurations({ catalogue, cwd, mutations: mutant.mutations })));
+    done.push(await tried(mutant, cases, configurations.with(mutant.mutations)));
   }
   options.onProgress?.(found.size, found.size);
   return done;
