@@ -1,10 +1,12 @@
 import { isUtf8 } from 'node:buffer';
+import { createReadStream } from 'node:fs';
+import { join } from 'node:path';
 import { redactText } from '../observe/redact.js';
 import { type ClaimChecks, claimChecks } from '../runtime/claim-check.js';
 import { type DeadLetterFilter, originalBytes } from '../runtime/dead-letter.js';
-import { openLocalBlobs } from '../storage/blob/index.js';
+import { checkBlobPath, openLocalBlobs } from '../storage/blob/index.js';
 import type { Transport } from '../transport/transport.js';
-import { existingDataDirectory } from './data-directory.js';
+import { type DataDirectory, existingDataDirectory } from './data-directory.js';
 import { type Address, addressText, deadLetters, type Letter, parseAddress, replay, type Unreadable } from './dead-letters.js';
 import { type CliDomain, cliDomain } from './domain.js';
 import { EXIT, UsageError } from './exit-codes.js';
@@ -52,6 +54,7 @@ function addressesOf(positions: readonly string[]): readonly Address[] | undefin
 }
 
 interface Listing {
+  readonly data: DataDirectory;
   readonly transport: Transport;
   readonly domain: CliDomain;
   readonly claims: ClaimChecks;
@@ -79,7 +82,7 @@ async function listing(
       onUnreadable,
       ...(addresses === undefined ? {} : { addresses }),
     });
-    return await work({ transport, domain, claims, letters: limited(all, flags.limit) });
+    return await work({ data, transport, domain, claims, letters: limited(all, flags.limit) });
   } finally {
     await transport.close();
   }
@@ -145,12 +148,14 @@ export interface ShowFlags {
 }
 
 export function dlqShow(shell: Shell, positions: readonly string[], flags: ShowFlags): Promise<number> {
-  return listing(shell, flags, positions, async ({ letters }) => {
+  return listing(shell, flags, positions, async ({ data, letters }) => {
     let count = 0;
     for await (const found of letters) {
       count += 1;
       const bytes = originalBytes(found.letter);
-      if (flags.bytes === true) shell.out.write(bytes ?? Buffer.alloc(0));
+      const { original_file: file } = found.letter;
+      if (flags.bytes === true && file !== undefined) await writeFileOf(shell, data, file);
+      else if (flags.bytes === true) shell.out.write(bytes ?? Buffer.alloc(0));
       else {
         const text = bytes !== undefined && isUtf8(bytes) ? bytes.toString('utf8') : null;
         const whole = { ...summary(found), ...found.letter, original_text: text };
@@ -162,6 +167,15 @@ export function dlqShow(shell: Shell, positions: readonly string[], flags: ShowF
     shell.notice(`${positions.length - count} of ${positions.length} positions hold no dead letter`);
     return EXIT.findings;
   });
+}
+
+/** The bytes of a letter that lie in a file, as they come from the disk. */
+async function writeFileOf({ out }: Shell, { claims }: DataDirectory, file: string): Promise<void> {
+  checkBlobPath(file);
+  for await (const chunk of createReadStream(join(claims, file))) {
+    out.write(chunk as Buffer);
+    await out.room(OUTPUT_ROOM);
+  }
 }
 
 /** Sends letters again. Without `yes` nothing is sent: it says what would be. What was sent before is left alone unless `again`. */
@@ -179,6 +193,7 @@ export function dlqReplay(shell: Shell, positions: readonly string[], flags: Rep
         shell.print(JSON.stringify({ position: addressText(found), result, to, trace_id: found.letter.trace_id, replayed_at }));
       else shell.print(`${addressText(found).padEnd(8)}  ${result.replace('_', ' ').padEnd(16)}  ${to ?? '?'}  ${origin(found)}`);
     };
+    const inFiles: Letter[] = [];
     let batch: Letter[] = [];
     const send = async (): Promise<void> => {
       if (batch.length === 0) return;
@@ -189,13 +204,21 @@ export function dlqReplay(shell: Shell, positions: readonly string[], flags: Rep
     };
     for await (const found of letters) {
       if (found.replayedAt !== undefined && flags.again !== true) tell(found, 'already_replayed');
-      else if (found.letter.original_topic === null) tell(found, 'cannot_replay');
+      else if (found.letter.original_file !== undefined) {
+        inFiles.push(found);
+        tell(found, 'cannot_replay');
+      } else if (found.letter.original_topic === null) tell(found, 'cannot_replay');
       else if (flags.yes !== true) tell(found, 'would_replay');
       else batch.push(found);
       if (batch.length >= REPLAY_BATCH) await send();
       await shell.out.room(OUTPUT_ROOM);
     }
     await send();
+    for (const found of inFiles) {
+      shell.notice(
+        `${addressText(found)}  is too large to be sent whole (${found.letter.original_bytes} bytes): take it out with \`penstock dlq show ${addressText(found)} --bytes\`, mend it, and ingest it`,
+      );
+    }
     if (flags.yes === true) shell.notice(`${counts.replayed} sent again, ${counts.already_replayed} had been sent before`);
     else shell.notice(`dry run: ${counts.would_replay} would be sent again, ${counts.already_replayed} were sent before; --yes sends them`);
     const missing = positions.length - Object.values(counts).reduce((sum, count) => sum + count, 0);

@@ -9,6 +9,7 @@ import { EXIT, UsageError } from './exit-codes.js';
 import { ingest, type IngestCounts } from './ingest.js';
 import { openLog, topicSpec } from './open-log.js';
 import { refusalOf } from './refusal.js';
+import { largeLines } from './large-lines.js';
 import { loadSettings } from './settings.js';
 import type { Shell } from './shell.js';
 import { interruptible } from './signals.js';
@@ -32,7 +33,8 @@ export async function ingestCommand(shell: Shell, file: string, flags: IngestFla
         topicSpec(config, domain.name, domain.raw, 'work'),
         topicSpec(config, domain.name, domain.deadLetters, 'deadLetter'),
       ]);
-      const claims = claimChecks({ blobs: await openLocalBlobs({ directory: data.claims }) });
+      const blobs = await openLocalBlobs({ directory: data.claims, workshop: data.tmp });
+      const claims = claimChecks({ blobs });
       return await interruptible(async ({ signal, exitCode }) => {
         let counts: IngestCounts = { read: 0, ingested: 0, dead_lettered: 0 };
         const progress = createProgress({ stream: process.stderr, lines: () => [sentence(counts)] });
@@ -45,6 +47,7 @@ export async function ingestCommand(shell: Shell, file: string, flags: IngestFla
             file: file === '-' ? 'standard input' : file,
             maxRecord: flags.maxRecord,
             claims,
+            largeLines: largeLines({ blobs, workshop: data.tmp, folder: `${domain.deadLetters}/lines` }),
             signal,
             onProgress: (now) => (counts = now),
           });

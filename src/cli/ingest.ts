@@ -5,6 +5,7 @@ import { deadLetterRecord } from '../runtime/dead-letter.js';
 import type { NewRecord, Transport } from '../transport/transport.js';
 import type { CliDomain } from './domain.js';
 import type { ByteInput } from './byte-input.js';
+import type { LargeLine, LargeLines, StoredLine } from './large-lines.js';
 import { LINE_END, lineBlocks } from './line-blocks.js';
 
 export interface IngestOptions {
@@ -18,6 +19,8 @@ export interface IngestOptions {
   readonly maxRecord: number;
   /** Where dead letters lie that are too large to travel. */
   readonly claims: ClaimChecks;
+  /** Where lines go that are too long to be held. */
+  readonly largeLines: LargeLines;
   /** Ends the reading; what was read is written. */
   readonly signal?: AbortSignal;
   readonly onProgress?: (counts: IngestCounts) => void;
@@ -33,20 +36,27 @@ export interface IngestCounts {
 const BATCH_RECORDS = 2000;
 const BATCH_BYTES = 2 * 1024 * 1024;
 const CARRIAGE_RETURN = 13;
+/** A byte order mark and a line's end. */
+const AROUND_LINE = 5;
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 
 /**
  * Puts the lines of a file on the raw topic of a domain, bytes as they are. What cannot be a record becomes a dead letter with its bytes and its
- * line. Empty lines are no records. Resolves when everything is durable; memory is bounded by the longest line.
+ * line. Empty lines are no records. Resolves when everything is durable; memory is bounded by `maxRecord`: of a line more than twice as long the dead
+ * letter names a file.
  */
 export async function ingest(options: IngestOptions): Promise<IngestCounts> {
   const run = new Ingestion(options);
-  for await (const block of lineBlocks(options.input, { maxLine: options.maxRecord + 2, signal: options.signal })) {
-    if (block.kind === 'lines') run.takeLines(block.bytes);
-    else run.takePart(block.bytes, block.last);
-    if (run.full || !run.writing) await run.write();
+  try {
+    for await (const block of lineBlocks(options.input, { maxLine: 2 * options.maxRecord + AROUND_LINE, signal: options.signal })) {
+      if (block.kind === 'lines') run.takeLines(block.bytes);
+      else await run.takePart(block.bytes, block.last);
+      if (run.full || !run.writing) await run.write();
+    }
+    await run.end();
+  } finally {
+    await run.discard();
   }
-  await run.end();
   return run.counts;
 }
 
@@ -69,7 +79,7 @@ class Ingestion {
   private written: Promise<unknown> = Promise.resolve();
   /** A batch is on its way; meanwhile the next one grows, so that what comes slowly does not wait for a whole batch. */
   writing = false;
-  private parts: Buffer[] = [];
+  private large: LargeLine | undefined;
 
   constructor(private readonly options: IngestOptions) {}
 
@@ -91,13 +101,23 @@ class Ingestion {
     }
   }
 
-  /** A part of a line that is too long, whatever it holds. */
-  takePart(bytes: Buffer, last: boolean): void {
-    this.parts.push(bytes);
+  /** A part of a line that is far too long, whatever it holds. */
+  async takePart(bytes: Buffer, last: boolean): Promise<void> {
+    this.large ??= await this.options.largeLines.begin();
+    const { large } = this;
+    await large.append(bytes);
     if (!last) return;
-    const whole = Buffer.concat(this.parts);
-    this.parts = [];
-    this.takeLine(whole.at(-1) === LINE_END ? whole.subarray(0, -1) : whole, false);
+    this.large = undefined;
+    const stored = await large.finish();
+    this.line += 1;
+    this.read += 1;
+    this.batch.push(largeLineLetter(stored, { ...this.options, line: this.line }));
+  }
+
+  /** Forgets what was read of a line that did not come to its end. */
+  async discard(): Promise<void> {
+    await this.large?.discard();
+    this.large = undefined;
   }
 
   /** Writes the batch after the one before it; resolves when at most one is on its way. */
@@ -134,6 +154,20 @@ class Ingestion {
     this.batch.push(record);
     this.batchBytes += bytes.length;
   }
+}
+
+function largeLineLetter(stored: StoredLine, { domain, maxRecord, file, line }: Omit<LineOptions, 'isText'>): NewRecord {
+  const read = `it has ${stored.bytes} bytes, ${maxRecord} are allowed`;
+  return deadLetterRecord({
+    topic: domain.deadLetters,
+    source: { kind: 'stored_line', file, line, topic: domain.raw, ...stored },
+    reason: 'too_large',
+    error: new PenstockError('PS4101', `line ${line} cannot be a record: ${read}`, { category: 'permanent' }),
+    domain: domain.name,
+    worker: 'ingest',
+    retryCount: 0,
+    now: new Date(),
+  });
 }
 
 export interface LineOptions extends Pick<IngestOptions, 'domain' | 'file' | 'maxRecord'> {

@@ -43,6 +43,10 @@ export const deadLetter = z.looseObject({
   original_timestamp: z.string().nullable(),
   /** The record's bytes in base64; null when it had no value. */
   original_value: z.string().nullable(),
+  /** Of bytes that are too many for a letter: the file among the claims that has them, how many they are, and their SHA-256. */
+  original_file: z.string().optional(),
+  original_bytes: z.int().optional(),
+  original_sha256: z.string().optional(),
   /** Of what came from a file: its name and the line, counted from 1. */
   source_file: z.string().nullable(),
   source_line: z.int().nullable(),
@@ -59,6 +63,16 @@ export type DeadLetterSource =
       readonly bytes: Uint8Array;
       /** Where it would have gone. */
       readonly topic: string;
+    }
+  /** A line that was too long to be held: its bytes lie in a file among the claims. */
+  | {
+      readonly kind: 'stored_line';
+      readonly file: string;
+      readonly line: number;
+      readonly topic: string;
+      readonly at: string;
+      readonly bytes: number;
+      readonly sha256: string;
     }
   /** Something a worker made itself and could not do: the bytes that would do it again, on that topic. */
   | { readonly kind: 'made'; readonly topic: string; readonly key: string; readonly bytes: Uint8Array };
@@ -130,6 +144,9 @@ type OriginMembers = Pick<
   | 'original_headers'
   | 'original_timestamp'
   | 'original_value'
+  | 'original_file'
+  | 'original_bytes'
+  | 'original_sha256'
   | 'source_file'
   | 'source_line'
 >;
@@ -143,9 +160,11 @@ function originOf(source: DeadLetterSource): OriginMembers {
       original_key: source.kind === 'made' ? Buffer.from(source.key).toString('base64') : null,
       original_headers: [],
       original_timestamp: null,
-      original_value: Buffer.from(source.bytes).toString('base64'),
-      source_file: source.kind === 'line' ? source.file : null,
-      source_line: source.kind === 'line' ? source.line : null,
+      ...(source.kind === 'stored_line'
+        ? { original_value: null, original_file: source.at, original_bytes: source.bytes, original_sha256: source.sha256 }
+        : { original_value: Buffer.from(source.bytes).toString('base64') }),
+      source_file: source.kind === 'made' ? null : source.file,
+      source_line: source.kind === 'made' ? null : source.line,
     };
   }
   const { record } = source;
@@ -235,6 +254,9 @@ export function originalBytes(letter: DeadLetter): Buffer | undefined {
 export function replayRecord({ partition, offset, letter }: FoundDeadLetter): NewRecord {
   if (letter.original_topic === null) {
     throw new PenstockError('PS4101', 'the dead letter does not say where its message came from', { category: 'permanent' });
+  }
+  if (letter.original_file !== undefined) {
+    throw new PenstockError('PS4101', 'the message is too large to be sent whole: its bytes lie in a file', { category: 'permanent' });
   }
   const waits = isOfRetryTopic(letter);
   const headers: Header[] = letter.original_headers

@@ -1,4 +1,5 @@
-import { closeSync, openSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -6,6 +7,8 @@ import { type Address, deadLetters, type Letter, parseAddress, replay, replays }
 import { byteInput } from '../../src/cli/byte-input.js';
 import { cliDomain } from '../../src/cli/domain.js';
 import { ingest, type IngestCounts } from '../../src/cli/ingest.js';
+import { largeLines } from '../../src/cli/large-lines.js';
+import type { ByteInput } from '../../src/cli/byte-input.js';
 import { claimChecks, valueOf } from '../../src/runtime/claim-check.js';
 import { type DeadLetter, originalBytes, readDeadLetter } from '../../src/runtime/dead-letter.js';
 import { openLocalBlobs } from '../../src/storage/blob/index.js';
@@ -17,6 +20,9 @@ const domain = cliDomain('xact');
 const folder = temporary();
 const blobs = await openLocalBlobs({ directory: join(folder, 'claims') });
 const claims = claimChecks({ blobs, maxBytes: 4000 });
+const workshop = join(folder, 'workshop');
+mkdirSync(workshop);
+const large = largeLines({ blobs, workshop, folder: 'lines' });
 
 async function records(transport: Transport, topic: string): Promise<LogRecord[]> {
   const found: LogRecord[] = [];
@@ -35,7 +41,7 @@ async function ingested(
   writeFileSync(file, bytes);
   const fd = openSync(file, 'r');
   try {
-    const counts = await ingest({ transport, domain, input: byteInput(fd), file: 'in.ndjson', maxRecord, claims });
+    const counts = await ingest({ transport, domain, input: byteInput(fd), file: 'in.ndjson', maxRecord, claims, largeLines: large });
     const raw = await records(transport, domain.raw);
     const dead: DeadLetter[] = [];
     for (const record of await records(transport, domain.deadLetters))
@@ -100,6 +106,59 @@ describe('ingest', () => {
     expect(originalBytes(refused.dead[0]!)!.equals(Buffer.from(line))).toBe(true);
   });
 
+  it.each([
+    ['in the middle', '\n{"b":2}\n', 2],
+    ['with a carriage return', '\r\n', 1],
+    ['without an end', '', 1],
+  ])('A25: a line of many times the limit, %s, goes to a file as it comes, which its dead letter names', async (_where, after, good) => {
+    const line = Buffer.from(`{"big":"${'xyz'.repeat(1_500_000)}"}`);
+    const { counts, raw, dead, transport } = await ingested(Buffer.concat([Buffer.from('{"a":1}\n'), line, Buffer.from(after)]));
+    expect(counts).toEqual({ read: good + 1, ingested: good, dead_lettered: 1 });
+    expect(raw).toHaveLength(good);
+    const sha256 = createHash('sha256').update(line).digest('hex');
+    expect(dead).toMatchObject([
+      {
+        reason: 'too_large',
+        source_line: 2,
+        original_value: null,
+        original_file: `lines/${sha256}`,
+        original_bytes: line.length,
+        original_sha256: sha256,
+        final_error: `line 2 cannot be a record: it has ${line.length} bytes, 1000 are allowed`,
+      },
+    ]);
+    expect(readFileSync(join(folder, 'claims', dead[0]!.original_file!)).equals(line)).toBe(true);
+    expect(readdirSync(workshop)).toEqual([]);
+    const [letter] = await all(deadLetters(transport, domain, {}, { claims, onUnreadable: () => undefined }));
+    await expect(replay(transport, domain, [letter!], { claims, now: new Date() })).rejects.toMatchObject({ code: 'PS4101' });
+  });
+
+  it('L4: holds no more of a line without end than the limit asks for', async () => {
+    const megabyte = Buffer.alloc(1024 * 1024, 'x');
+    let left = 150;
+    let most = 0;
+    const input: ByteInput = {
+      read(into, offset) {
+        most = Math.max(most, process.memoryUsage().arrayBuffers);
+        if (left === 0) return Promise.resolve(0);
+        left -= 1;
+        return Promise.resolve(megabyte.copy(into, offset));
+      },
+    };
+    const before = process.memoryUsage().arrayBuffers;
+    const counts = await ingest({
+      transport: memoryTransport(),
+      domain,
+      input,
+      file: 'in',
+      maxRecord: 1_000_000,
+      claims,
+      largeLines: large,
+    });
+    expect(counts).toEqual({ read: 1, ingested: 0, dead_lettered: 1 });
+    expect(most - before).toBeLessThan(64 * 1024 * 1024);
+  });
+
   it('L7: any bytes leave as records or dead letters, every line once', async () => {
     await fc.assert(
       fc.asyncProperty(
@@ -137,7 +196,9 @@ describe('ingest', () => {
     const file = join(folder, 'rejected.ndjson');
     writeFileSync(file, '{"a":1}\n');
     const fd = openSync(file, 'r');
-    await expect(ingest({ transport, domain, input: byteInput(fd), file, maxRecord: 100, claims })).rejects.toThrow('the disk is full');
+    await expect(ingest({ transport, domain, input: byteInput(fd), file, maxRecord: 100, claims, largeLines: large })).rejects.toThrow(
+      'the disk is full',
+    );
     closeSync(fd);
   });
 });
