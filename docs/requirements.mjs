@@ -10,6 +10,7 @@ export const requirements = {
   A7: 'records too large to travel go by claim check',
   A8: 'every retry record names a consumer that reads it',
   A9: 'flushes of a partition follow one another',
+  A10: 'a commit is what a group goes on from',
   A13: 'unknown errors leave by a door as well',
   A14: 'the dead-letter topic follows from the domain',
   A15: 'a dead letter is durable before progress moves',
@@ -109,7 +110,6 @@ export const guarantees = {
 };
 
 export const elsewhere = {
-  A10: 'checkpoints of event hubs; commit and resume of every transport stand in the conformance suite',
   A11: 'the table poller is not part of this pipeline',
   A12: 'the table poller is not part of this pipeline',
   A23: 'there is no remote store of marks: they lie in the log that is committed',

@@ -41,10 +41,11 @@ describe('the golden harness on a folder', { timeout: 60_000 }, () => {
   });
 
   it('fails on a vector that does not hold, and on a line that is none', () => {
-    const { status, lines } = check({ ids: [good, { ...good, id: 'bad-1', want: { id: 'something else' } }, '{'] });
+    const { status, lines } = check({ ids: [good, { ...good, id: 'bad-1', want: { id: 'something else' } }, '{', [1]] });
     expect(lines.join('\n')).toContain('FAILED ids > bad-1');
     expect(lines.join('\n')).toContain('FAILED ids > line 3');
-    expect(lines.at(-1)).toBe('1 passed, 2 failed');
+    expect(lines.join('\n')).toContain('FAILED ids > line 4');
+    expect(lines.at(-1)).toBe('1 passed, 3 failed');
     expect(status).toBe(1);
   });
 

@@ -53,7 +53,7 @@ function readFile(path: string, family: string): VectorFile {
 function parsed(line: string): Vector | undefined {
   try {
     const value: unknown = JSON.parse(line);
-    return typeof value === 'object' && value !== null ? (value as Vector) : undefined;
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Vector) : undefined;
   } catch {
     return undefined; // the caller counts the line as unreadable
   }

@@ -22,7 +22,7 @@ export function settlingTests({ collect, open, readAll, topicOf }: Bench): void 
     expect(await transport.backlog('g', [topic])).toBe(1);
   });
 
-  it('goes on where the group stopped', async () => {
+  it('A10: goes on where the group stopped', async () => {
     const { transport } = await open();
     const topic = await topicOf(transport, 1, ['0', '1', '2']);
     const first = collect(transport, { topics: [topic], group: 'g' });
