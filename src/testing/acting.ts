@@ -1,7 +1,7 @@
 import type { OperatorFunction } from 'rxjs';
 import type { Delivery } from '../../operators/index.js';
 import { type Action, type Context, type Passed, performActions, type PerformActionsOptions } from '../plugin/index.js';
-import { publisher } from '../runtime/plugin-actions.js';
+import { type OutboxPerformers, publisher } from '../runtime/plugin-actions.js';
 import type { Performing } from '../runtime/stage.js';
 import type { NewRecord } from '../transport/transport.js';
 import { MockedActions, type Mocks, type MockUse } from './mocks.js';
@@ -32,6 +32,12 @@ function laneOf(action: Action): readonly [lane: string, content: unknown] | und
 
 /** What performs actions, but for the executors: those are mocks. */
 export type Performance = Omit<PerformActionsOptions, 'publish' | 'webhook' | 'log' | 'metric' | 'email'>;
+
+/** What a whole worker performs actions by. */
+export interface Performers {
+  readonly perform: Performing;
+  readonly performers: OutboxPerformers;
+}
 
 export interface ActingOptions {
   readonly recording: Recording;
@@ -72,20 +78,23 @@ export class Acting {
   }
 
   /** The same for a whole worker: publishes are written to its log, where they are seen. */
-  performOnLog(produce: (records: readonly NewRecord[]) => Promise<unknown>): Performing {
+  onLog(produce: (records: readonly NewRecord[]) => Promise<unknown>): Performers {
     const write = publisher(produce);
-    return performActions({
-      ...this.executors(),
-      publish: async (action, planned, context) => {
-        await this.mocked.perform(`publish ${action.params.topic}`);
-        await write(action, planned, context);
-      },
-    }) as Performing;
+    const publish: OutboxPerformers['publish'] = async (action, planned, context) => {
+      await this.mocked.perform(`publish ${action.params.topic}`);
+      await write(action, planned, context);
+    };
+    const { webhook, email, ...rest } = this.executors();
+    return {
+      perform: performActions({ ...rest, webhook, email, publish }) as Performing,
+      performers: { webhook, email, publish },
+    };
   }
 
-  private executors(): PerformActionsOptions {
+  private executors() {
     const call = (_action: Action, planned: Asked, context: Context): void | Promise<void> =>
       this.mocked.perform(this.asked(planned, context));
-    return { random: () => 1, ...this.options.performance, publish: call, webhook: call, log: call, metric: call, email: call };
+    const executors = { publish: call, webhook: call, log: call, metric: call, email: call };
+    return { random: () => 1, ...this.options.performance, ...executors } satisfies PerformActionsOptions;
   }
 }

@@ -1,13 +1,14 @@
 import { Observable, tap } from 'rxjs';
 import type { Delivery } from '../../operators/index.js';
 import { carrySink } from '../runtime/sink.js';
-import type { Performing } from '../runtime/stage.js';
 import { memoryTransport } from '../transport/memory/index.js';
 import { partitionOf } from '../transport/partitioner.js';
 import type { Consumer, LogRecord, NewRecord, Transport } from '../transport/transport.js';
+import type { Context } from '../plugin/index.js';
+import type { Performers } from './acting.js';
 import type { Alphabet } from './alphabet.js';
 import { LaneError, type Mark } from './lane.js';
-import type { Recording } from './recording.js';
+import type { Entry, Recording } from './recording.js';
 import type { WorkerHost, WorkerOnLog } from './worker-on-log.js';
 
 const DEFAULT_CREDITS = { count: 100, bytes: 1024 * 1024 };
@@ -22,8 +23,8 @@ export interface LogBenchOptions {
   readonly recording: Recording;
   /** Milliseconds since the drawing began. */
   readonly now: () => number;
-  /** Performs actions, and writes publishes by this function. */
-  readonly perform: (produce: (records: readonly NewRecord[]) => Promise<unknown>) => Performing;
+  /** What performs actions, and writes publishes by this function. */
+  readonly acting: (produce: (records: readonly NewRecord[]) => Promise<unknown>) => Performers;
 }
 
 /** The log that a worker stands on while it is drawn, and what is seen of it. */
@@ -37,7 +38,7 @@ export class LogBench {
   private readonly unsettled = new Map<string, Entered>();
   /** Up to where each partition of each topic was looked at. */
   private readonly seen = new Map<string, number>();
-  private readonly committed = new Map<number, number>();
+  private readonly committed = new Map<number, { readonly offset: number; readonly entry: Entry | undefined }>();
   private readonly topic: string;
   private readonly group: string;
 
@@ -63,7 +64,7 @@ export class LogBench {
         source: this.consume([topic], group).pipe(tap((delivery) => this.taken(delivery))),
         signal: this.draining.signal,
         sink: carrySink,
-        perform: this.options.perform((records) => transport.produce(records)),
+        ...this.options.acting((records) => transport.produce(records)),
         transport,
         consume: (topics, other) => this.consume(topics, other),
       };
@@ -74,6 +75,12 @@ export class LogBench {
   /** Ends the log; what it waits for are timers of the drawing. */
   close(): void {
     this.transport.close().catch((error: unknown) => this.warn(error));
+  }
+
+  /** The letter of the item that a context was made of. */
+  letterOfContext({ message, event_id: id }: Context): string {
+    const named = this.options.alphabet.letterOf(message);
+    return this.options.alphabet.has(named) ? named : (this.keys.get(id) ?? named);
   }
 
   /** Something that belongs to no record is told in a lane of its own, which fails where nobody drew it. */
@@ -112,11 +119,12 @@ export class LogBench {
       }
     }
     for (const { partition, offset } of await transport.committed(this.group, topic)) {
-      if (offset <= (this.committed.get(partition) ?? 0)) continue;
-      this.committed.set(partition, offset);
-      this.options.recording.item('commit', this.places.get(`${topic}/${String(partition)}/${String(offset - 1)}`) ?? '?', {
-        implied: true,
-      });
+      const before = this.committed.get(partition);
+      if (offset <= (before?.offset ?? 0)) continue;
+      const { recording, now } = this.options;
+      if (before?.entry?.frame === now()) recording.retract('commit', before.entry);
+      const letter = this.places.get(`${topic}/${String(partition)}/${String(offset - 1)}`) ?? '?';
+      this.committed.set(partition, { offset, entry: recording.item('commit', letter, { implied: true }) });
     }
   }
 

@@ -83,7 +83,7 @@ export class MarbleRun {
         alphabet: this.alphabet,
         recording: this.recording,
         now: () => this.time.now,
-        perform: (produce) => this.acting.performOnLog(produce),
+        acting: (produce) => this.acting.onLog(produce),
       });
     }
     const { from, until, drainAt } = this.spec.listening;
@@ -293,7 +293,11 @@ export class MarbleRun {
   }
 
   private letterOf(context: Context): string {
-    return (context as Context & { readonly [LETTER]?: string })[LETTER] ?? this.alphabet.letterOf(context.message);
+    return (
+      (context as Context & { readonly [LETTER]?: string })[LETTER] ??
+      this.bench?.letterOfContext(context) ??
+      this.alphabet.letterOf(context.message)
+    );
   }
 
   /** A delivery leaves as the chain that let it out decided. */

@@ -51,9 +51,9 @@ export class Recording {
     lane: string,
     letter: string,
     { reason, implied = false }: { readonly reason?: string | undefined; readonly implied?: boolean } = {},
-  ): void {
+  ): Entry | undefined {
     const value = this.alphabet.valueOf(letter);
-    this.add(lane, { kind: 'next', symbol: letter, value, fits: (drawn) => drawn === letter, reason, implied });
+    return this.add(lane, { kind: 'next', symbol: letter, value, fits: (drawn) => drawn === letter, reason, implied });
   }
 
   /** An item asked for an action: either the letter of its content or that of the item may be drawn. */
@@ -81,6 +81,13 @@ export class Recording {
     });
   }
 
+  /** Takes back what something of the same moment has overtaken. */
+  retract(lane: string, entry: Entry): void {
+    const received = this.lanes.get(lane);
+    const at = received?.indexOf(entry) ?? -1;
+    if (at >= 0) received!.splice(at, 1);
+  }
+
   names(): readonly string[] {
     return [...this.lanes.keys()];
   }
@@ -89,11 +96,12 @@ export class Recording {
     return this.lanes.get(lane) ?? [];
   }
 
-  private add(lane: string, entry: Omit<Entry, 'frame'>): void {
-    if (this.closed) return;
+  private add(lane: string, entry: Omit<Entry, 'frame'>): Entry | undefined {
+    if (this.closed) return undefined;
     const received = this.lanes.get(lane);
     const complete = { ...entry, frame: this.frame() };
     if (received === undefined) this.lanes.set(lane, [complete]);
     else received.push(complete);
+    return complete;
   }
 }

@@ -34,5 +34,8 @@ export function drawPlay({ lanes, problems, length }: MarblePlay): readonly stri
 
 /** What is told of a play that is not as drawn. */
 export function tell(play: MarblePlay): string {
-  return [...play.problems.map(({ text }) => text), '', ...drawPlay(play), ...play.legend].join('\n');
+  const drawn = drawPlay(play);
+  const problems = play.problems.map(({ text }) => text);
+  const signs = [...problems, ...drawn].join('\n');
+  return [...problems, '', ...drawn, ...play.legend.filter((line) => signs.includes(line.slice(0, line.indexOf(' '))))].join('\n');
 }

@@ -1,5 +1,6 @@
 import type { Observable } from 'rxjs';
 import type { Delivery } from '../../operators/index.js';
+import type { OutboxPerformers } from '../runtime/plugin-actions.js';
 import type { Sink } from '../runtime/sink.js';
 import type { Performing } from '../runtime/stage.js';
 import type { MemoryTransportOptions } from '../transport/memory/index.js';
@@ -15,6 +16,8 @@ export interface WorkerHost {
   readonly sink: Sink;
   /** Performs what plugins ask for: publishes are written to the log, the rest is only recorded; all as the mocks answer. */
   readonly perform: Performing;
+  /** Makes the calls of an outbox, as the mocks answer. */
+  readonly performers: OutboxPerformers;
   readonly transport: Transport;
   /** Records of other topics, as another group or worker of the same drawing takes them. */
   consume(topics: readonly string[], group: string): Observable<Delivery<LogRecord>>;
