@@ -6,7 +6,7 @@ import { drawingOf, meaningsOf, renderMarbles } from '../testing/picture/index.j
 import { Configurations, readSpec, runCase, type SpecCase, SPEC_ENDING, tellCase } from '../testing/specs/index.js';
 import { EXIT } from './exit-codes.js';
 import type { Shell } from './shell.js';
-import { specFiles } from './test-command.js';
+import { specFiles, USUAL } from './test-command.js';
 
 export interface RenderFlags {
   readonly out?: string;
@@ -80,8 +80,9 @@ class Rendering {
     const { out } = this.flags;
     if (out === undefined) return join(dirname(path), 'figures', name);
     // Specs of one name in two folders stay apart.
-    const below = relative(process.cwd(), dirname(path));
-    return join(resolve(out), below.startsWith('..') ? '' : below, name);
+    const [first = '', ...below] = relative(process.cwd(), dirname(path)).split(sep);
+    if (first === '..') return join(resolve(out), name);
+    return join(resolve(out), ...(first === USUAL ? below : [first, ...below]), name);
   }
 
   private async figure(path: string, svg: string): Promise<void> {

@@ -33,7 +33,7 @@ export interface TestFlags {
 }
 
 /** The folder of specs when none is named. */
-const USUAL = 'marbles';
+export const USUAL = 'marbles';
 
 /** Runs marble specs. */
 export async function testCommand(shell: Shell, files: readonly string[], flags: TestFlags): Promise<number> {

@@ -68,7 +68,7 @@ describe('marbles render', () => {
 
   it('puts figures where it is told', async () => {
     expect(await render('marbles/audit.marbles.yaml', '--out', 'pictures')).toMatchObject({ code: 0 });
-    expect(readdirSync(join(folder, 'pictures', 'marbles', 'audit'))).toEqual(['esx-goes-to-its-queue.svg', 'pdf-goes-nowhere.svg']);
+    expect(readdirSync(join(folder, 'pictures', 'audit'))).toEqual(['esx-goes-to-its-queue.svg', 'pdf-goes-nowhere.svg']);
   });
 
   it('draws no case that does not hold, and says which', async () => {

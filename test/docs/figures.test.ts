@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { builtCommand } from '../e2e/support/built.js';
+import { run } from '../e2e/support/command.js';
 import { pages, root } from './blocks.js';
 
 const folder = join(root, 'docs', 'figures');
@@ -10,13 +12,18 @@ describe('the figures of the pages', () => {
   it('are there', () => expect(figures.length).toBeGreaterThan(25));
 
   it('are each of a specification that is there', () => {
-    const specs = new Set(
-      readdirSync(join(root, 'marbles'), { recursive: true, encoding: 'utf8' })
-        .filter((name) => name.endsWith('.marbles.ts'))
-        .map((name) => name.replace('.marbles.ts', '.svg')),
-    );
-    expect(figures.filter((name) => !specs.has(name))).toEqual([]);
+    const specs = new Set(readdirSync(join(root, 'marbles'), { recursive: true, encoding: 'utf8' }));
+    const isOf = (name: string) => specs.has(name.replace('.svg', '.marbles.ts')) || specs.has(`${dirname(name)}.marbles.yaml`);
+    expect(figures.filter((name) => !isOf(name))).toEqual([]);
   });
+
+  it('of specifications in YAML are as these play', async () => {
+    builtCommand();
+    const specs = new Set(figures.filter((name) => dirname(dirname(name)) !== '.').map((name) => `marbles/${dirname(name)}.marbles.yaml`));
+    expect(specs.size).toBeGreaterThan(0);
+    const checked = await run(['marbles', 'render', ...specs, '--out', 'docs/figures', '--check'], { cwd: root });
+    expect(checked).toMatchObject({ code: 0, stdout: '' });
+  }, 120_000);
 
   it('are each shown by a page, with its text', () => {
     const shown = new Map<string, string>();

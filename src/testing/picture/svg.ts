@@ -200,8 +200,8 @@ class Picture {
     const dark = this.shades(1);
     return [
       '.marbles text{font:13px ui-sans-serif,system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif}',
-      '.marbles .k{font-weight:600}.marbles .t{font-size:13px;font-weight:600;text-anchor:middle;stroke:none}',
-      '.marbles .t[font-size]{font-size:9.5px}',
+      '.marbles .k{font-weight:600}.marbles .t{font-size:13px;font-weight:600;text-anchor:middle}',
+      '.marbles .t.t{stroke:none}.marbles .t[font-size]{font-size:9.5px}',
       '.marbles .o{font:600 13px ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;text-anchor:middle}',
       '.marbles .r{font-size:12px;text-anchor:middle}.marbles .w{text-anchor:start}',
       '.marbles path{fill:none;stroke-linecap:round;stroke-linejoin:round}.marbles .l{stroke-width:1.5}.marbles .e{stroke-width:3}',

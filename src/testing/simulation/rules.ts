@@ -203,15 +203,28 @@ export class Rules {
     if (letter === undefined) return;
     this.witness.lies(position, letter);
     const fate = this.fateOf(letter);
-    if (topic === OUTPUT) fate.outputs += 1;
+    if (topic === OUTPUT) this.putOut(letter, fate);
     else if (topic === DEAD_LETTERS) fate.deadLetters.push(reasonIn(value));
     else if (topic === INPUT) {
       fate.redelivered += 1;
       this.laneOf(position).set(position.offset, letter);
       this.witness.happened('comes again', letter, `${letter} comes again, as ${where(position, letter)}`);
     } else if (isRetryTopic(topic)) fate.retries += 1;
-    if (fate.outputs > 1) this.witness.breaks('repeated', `${letter} was put out ${fate.outputs} times`);
     this.oneDoor(letter, fate);
+  }
+
+  /** A message is delivered once, however often it was sent. */
+  private putOut(letter: string, fate: Fate): void {
+    const id = this.witness.message(letter)?.id;
+    const before = [...this.fates].find(([other, { outputs }]) => outputs > 0 && this.witness.message(other)?.id === id);
+    if (before !== undefined) {
+      const [other] = before;
+      this.witness.breaks(
+        'repeated',
+        `${letter} is delivered; ${other === letter ? 'it' : `${other}, the same message,`} was delivered before`,
+      );
+    }
+    fate.outputs += 1;
   }
 
   private oneDoor(letter: string, { outputs, deadLetters, filtered }: Fate): void {
