@@ -43,3 +43,8 @@ export function blocksOf(page: string): Block[] {
 export function fileNameOf({ text }: Block): string | undefined {
   return /^# ([\w./-]+\.yaml)\n/.exec(text)?.[1];
 }
+
+/** Whether a block of TypeScript is tests for a runner, and not a program. */
+export function holdsTests({ language, text }: Block): boolean {
+  return language === 'ts' && (/\bmarbleTest\(/.test(text) || /from 'vitest';/.test(text));
+}

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -8,7 +8,8 @@ import { builtIns } from '../../plugins/index.js';
 import { XACT_FACTS } from '../../src/cli/xact-facts.js';
 import { checkPipeline } from '../../src/config/check-pipeline.js';
 import { CODES } from '../../src/diagnostics/index.js';
-import { type Block, blocksOf, pages, root } from './blocks.js';
+import { Configurations, readSpec, runCase, tellCase } from '../../src/testing/specs/index.js';
+import { type Block, blocksOf, fileNameOf, holdsTests, pages, root } from './blocks.js';
 import { calls } from './given.js';
 
 const run = promisify(execFile);
@@ -66,7 +67,7 @@ describe('blocks of TypeScript', () => {
     await expect(run('npx', ['tsc', '-p', join(folder, 'tsconfig.json')], { cwd: root })).resolves.toBeDefined();
   }, 60_000);
 
-  it.each(of('ts'))('%s runs, and calls what it only declares', async (_, block) => {
+  it.each(of('ts').filter(([, block]) => !holdsTests(block)))('%s runs, and calls what it only declares', async (_, block) => {
     const printed = vi.spyOn(console, 'log').mockImplementation(() => undefined);
     calls.length = 0;
     try {
@@ -77,6 +78,11 @@ describe('blocks of TypeScript', () => {
     }
   });
 });
+
+/** Whether a file of YAML holds marble specs. */
+function isSpec(text: string): boolean {
+  return /^cases:/m.test(text);
+}
 
 function fileName({ page, line }: Block): string {
   return `${page.replaceAll(/[^\w]/g, '-')}-${line}.ts`;
@@ -94,16 +100,39 @@ function runnable(text: string): string {
 }
 
 describe('blocks of YAML', () => {
-  it.each(of('yaml'))('%s loads with every rule checked, or has findings where it shows a mistake', async (_, { text, note }) => {
-    const directory = mkdtempSync(join(tmpdir(), 'penstock-docs-'));
-    const configPath = join(directory, 'file.yaml');
-    const isConnections = /^connections:\n {2}\w+:\n {4}/m.test(text);
-    writeFileSync(join(directory, isConnections ? 'connections.yaml' : 'file.yaml'), text);
-    if (isConnections) writeFileSync(configPath, 'domains: [xact]\n');
-    const { diagnostics } = await checkPipeline({ configPath, env: {}, catalogue: builtIns, cwd: root, facts: [XACT_FACTS] });
+  it.each(of('yaml').filter(([, { text }]) => isSpec(text)))('%s are marble specs that pass, or have findings', async (_, block) => {
+    const directory = realpathSync(mkdtempSync(join(tmpdir(), 'penstock-docs-')));
+    for (const other of blocksOf(block.page)) {
+      const name = other.language === 'yaml' && other.line <= block.line ? fileNameOf(other) : undefined;
+      if (name === undefined) continue;
+      mkdirSync(dirname(join(directory, name)), { recursive: true });
+      writeFileSync(join(directory, name), other.text);
+    }
+    const path = join(directory, fileNameOf(block) ?? 'marbles/block.marbles.yaml');
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, block.text);
+    const spec = await readSpec(path, { cwd: directory });
+    const configurations = new Configurations({ catalogue: builtIns, cwd: directory });
+    const told: string[] = [];
+    for (const one of spec.cases) told.push(...tellCase(await runCase(one, { configurations })));
     rmSync(directory, { recursive: true, force: true });
-    const errors = diagnostics.filter(({ severity }) => severity === 'error');
-    if (note === 'broken') expect(errors.length).toBeGreaterThan(0);
-    else expect(diagnostics).toEqual([]);
+    if (block.note === 'broken') expect(spec.diagnostics.length).toBeGreaterThan(0);
+    else expect([...spec.diagnostics.map(({ message }) => message), ...told.filter((line) => !line.startsWith('  plugins:'))]).toEqual([]);
   });
+
+  it.each(of('yaml').filter(([, { text }]) => !isSpec(text)))(
+    '%s loads with every rule checked, or has findings where it shows a mistake',
+    async (_, { text, note }) => {
+      const directory = mkdtempSync(join(tmpdir(), 'penstock-docs-'));
+      const configPath = join(directory, 'file.yaml');
+      const isConnections = /^connections:\n {2}\w+:\n {4}/m.test(text);
+      writeFileSync(join(directory, isConnections ? 'connections.yaml' : 'file.yaml'), text);
+      if (isConnections) writeFileSync(configPath, 'domains: [xact]\n');
+      const { diagnostics } = await checkPipeline({ configPath, env: {}, catalogue: builtIns, cwd: root, facts: [XACT_FACTS] });
+      rmSync(directory, { recursive: true, force: true });
+      const errors = diagnostics.filter(({ severity }) => severity === 'error');
+      if (note === 'broken') expect(errors.length).toBeGreaterThan(0);
+      else expect(diagnostics).toEqual([]);
+    },
+  );
 });
