@@ -3,11 +3,15 @@ import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { XACT_TABLES } from '../../../src/domains/xact/tables.js';
+import { claimChecks, valueOf } from '../../../src/runtime/claim-check.js';
 import { type DeadLetter, readDeadLetter } from '../../../src/runtime/dead-letter.js';
+import { openLocalBlobs } from '../../../src/storage/blob/index.js';
 import { openTable, parquetEncoder } from '../../../src/storage/delta/index.js';
 import type { Cell, TableSchema } from '../../../src/storage/delta/table.js';
 import { openEmbedded } from '../../../src/transport/embedded/index.js';
 import type { LogRecord } from '../../../src/transport/transport.js';
+
+const DEAD_LETTERS = 'xact.dlq';
 
 export type Cells = Readonly<Record<string, Cell>>;
 
@@ -60,14 +64,17 @@ export async function surroundings(folder: string, data: string): Promise<readon
   return paths.filter((path) => path !== data && !path.startsWith(data + sep)).toSorted();
 }
 
-/** The log of a data directory: all records by topic. */
+/** The log of a data directory: all records by topic, dead letters with the values that were too large to travel. */
 export async function logOf(data: string): Promise<ReadonlyMap<string, readonly LogRecord[]>> {
   const transport = await openEmbedded({ directory: join(data, 'log') });
+  const claims = claimChecks({ blobs: await openLocalBlobs({ directory: join(data, 'claims') }) });
   try {
     const topics = new Map<string, readonly LogRecord[]>();
     for (const { name, offsets } of await transport.topics()) {
       const records: LogRecord[] = [];
-      for (const { partition } of offsets) for await (const record of transport.read(name, partition)) records.push(record);
+      for (const { partition } of offsets)
+        for await (const record of transport.read(name, partition))
+          records.push(name === DEAD_LETTERS ? { ...record, value: await valueOf(record, claims) } : record);
       topics.set(name, records);
     }
     return topics;
@@ -77,5 +84,5 @@ export async function logOf(data: string): Promise<ReadonlyMap<string, readonly 
 }
 
 export function deadLettersIn(log: ReadonlyMap<string, readonly LogRecord[]>): readonly DeadLetter[] {
-  return (log.get('xact.dlq') ?? []).map((record) => readDeadLetter(record).letter);
+  return (log.get(DEAD_LETTERS) ?? []).map((record) => readDeadLetter(record).letter);
 }
