@@ -1,10 +1,11 @@
 import type { OperatorFunction } from 'rxjs';
-import { type Delivery, perMessage, route, tapEach } from '../../operators/index.js';
+import { type Delivery, type Origin, perMessage, route, tapEach } from '../../operators/index.js';
 import { type Category, categoryOf, PenstockError } from '../diagnostics/index.js';
 import type { Context, Passed } from '../plugin/index.js';
 import type { Header, LogRecord, NewRecord } from '../transport/transport.js';
 import { deadLetterRecord } from './dead-letter.js';
 import { recordOf, textHeaders } from './item.js';
+import type { RetryOrder } from './retry-order.js';
 import { decideRetry, doneActionsOf, retryCountOf, retryHeaders, SCHEME_HEADERS } from './retry-policy.js';
 import { send, type Sink } from './sink.js';
 import { beforeContext, type Chains, type Performing, stage } from './stage.js';
@@ -64,6 +65,8 @@ export interface FailureRouteOptions {
   readonly recordsOf?: (failing: Failing) => readonly NewRecord[];
   /** Ids of actions that were done for this record before it failed. */
   readonly doneActions?: (record: LogRecord) => readonly string[];
+  /** Keeps the order of a key across retries. */
+  readonly order?: RetryOrder;
   readonly redact?: (text: string) => string;
   readonly random?: () => number;
   readonly onDecision?: (failing: Failing) => void;
@@ -104,7 +107,7 @@ export function failureRoute(options: FailureRouteOptions): OperatorFunction<Del
           }),
         },
       }),
-      send<Failing>(options.sink, (failing) => [...(options.recordsOf?.(failing) ?? []), recordFor(failing, options)]),
+      send<Failing>(options.sink, (failing, { origin }) => [...(options.recordsOf?.(failing) ?? []), recordFor(failing, origin, options)]),
       tapEach((failing, delivery) => {
         if (failing.decision.action === 'retry') delivery.settle('retried', `${failing.category}: ${textOf(failing.error, options)}`);
         else delivery.settle('dead_lettered', failing.decision.reason);
@@ -159,30 +162,39 @@ function chosen(failing: Failing, verdict: NonNullable<Passed['verdict']>, optio
   };
 }
 
-function recordFor(failing: Failing, options: FailureRouteOptions): NewRecord {
+function recordFor(failing: Failing, origin: Origin | undefined, options: FailureRouteOptions): NewRecord {
   return failing.decision.action === 'retry'
-    ? retryRecord(failing, failing.decision, options)
+    ? retryRecord({ ...failing, decision: failing.decision, turn: options.order?.retried(origin, failing.decision) }, options)
     : letter(failing, failing.decision.reason, options);
 }
 
-function retryRecord(failing: Failing, decision: Decision & { action: 'retry' }, options: FailureRouteOptions): NewRecord {
-  const { record, headers, traceId } = failing;
+interface Retried extends Failing {
+  readonly decision: Decision & { action: 'retry' };
+  /** The headers that say its turn, where the order of keys holds. */
+  readonly turn: Readonly<Record<string, string>> | undefined;
+}
+
+function retryRecord(failing: Retried, options: FailureRouteOptions): NewRecord {
+  const { record, headers, traceId, decision } = failing;
   const key = record.key === null ? traceId : record.key.toString('utf8');
   const own = record.headers.filter(([name]) => !SCHEME_HEADERS.has(name));
   const done = [...doneActionsOf(headers), ...(options.doneActions?.(record) ?? [])];
-  const scheme = retryHeaders({
-    traceId,
-    retryCount: decision.retryCount,
-    dueAt: decision.dueAt,
-    delayMs: decision.delayMs,
-    targetTopic: options.logicalName(record.topic),
-    workerType: options.worker,
-    originalKey: key,
-    category: failing.category,
-    domain: options.domain,
-    group: options.worker,
-    doneActions: [...new Set(done)],
-  });
+  const scheme = {
+    ...failing.turn,
+    ...retryHeaders({
+      traceId,
+      retryCount: decision.retryCount,
+      dueAt: decision.dueAt,
+      delayMs: decision.delayMs,
+      targetTopic: options.logicalName(record.topic),
+      workerType: options.worker,
+      originalKey: key,
+      category: failing.category,
+      domain: options.domain,
+      group: options.worker,
+      doneActions: [...new Set(done)],
+    }),
+  };
   const named = new Set(Object.keys(scheme));
   return {
     topic: decision.topic,

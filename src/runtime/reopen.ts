@@ -3,6 +3,8 @@ import { type ClaimOwner, type Delivery, type Ending, type Outcome, openDelivery
 export interface ReopenHooks {
   /** An item of the inner claim failed; whoever answers must settle it. */
   onFailure(error: unknown, delivery: Delivery<unknown>): void;
+  /** The claim ends, and not by release: what is to be made durable with it beside what it carries. What throws here releases the claim. */
+  onEnding?(outcome: Outcome): readonly unknown[];
   /** The claim has ended, durably. */
   onSettled?(outcome: Outcome, reason: string | undefined): void;
 }
@@ -28,7 +30,15 @@ class InnerClaim implements ClaimOwner {
 
   settled(ending: Ending, confirm: (outcome: Outcome) => void): void {
     this.confirm = confirm;
+    let added: readonly unknown[] = [];
+    try {
+      if (ending.outcome !== 'released') added = this.hooks.onEnding?.(ending.outcome) ?? [];
+    } catch (error) {
+      this.outer.settle('released', `its end could not be prepared: ${String(error)}`);
+      return;
+    }
     for (const item of ending.carried) this.outer.carry(item);
+    for (const item of added) this.outer.carry(item);
     this.outer.settle(ending.outcome, ending.reason);
   }
 

@@ -74,6 +74,16 @@ export function retryHeaders(facts: RetryRecordFacts): Readonly<Record<string, s
   };
 }
 
+/** Headers by which the order of a key holds across retries. */
+export const ORDER_HEADERS = {
+  /** The key whose order holds. */
+  key: 'order_key',
+  /** The partition that keeps the order, and the turn there. */
+  turn: 'order_turn',
+  /** It waits for another's retry: this was no attempt of its own. */
+  spilled: 'order_spilled',
+} as const;
+
 /** Headers of the retry scheme, of replay and of dead letters: what a plugin does not see, and a publish does not pass on. */
 export const SCHEME_HEADERS: ReadonlySet<string> = new Set([
   'retry_count',
@@ -92,6 +102,7 @@ export const SCHEME_HEADERS: ReadonlySet<string> = new Set([
   'dlq_offset',
   'dlq_reason',
   'failed',
+  ...Object.values(ORDER_HEADERS),
 ]);
 
 /** A record's own headers: without those of the retry scheme. */
@@ -112,12 +123,17 @@ export function doneActionsOf(headers: Readonly<Record<string, string>>): Readon
 
 /** Whether a record is for a consumer group: what comes back is for the group that asked alone, all else for everybody. */
 export function isForGroup(headers: Readonly<Record<string, string>>, group: string): boolean {
-  return !comesBack(headers) || headers['consumer_group'] === undefined || headers['consumer_group'] === group;
+  return !wasSentBack(headers) || headers['consumer_group'] === undefined || headers['consumer_group'] === group;
 }
 
-/** Whether a record comes back from retry or replay: it passes the memory of duplicates. */
-export function comesBack(headers: Readonly<Record<string, string>>): boolean {
+function wasSentBack(headers: Readonly<Record<string, string>>): boolean {
   return headers['redelivered_from'] !== undefined || headers['replayed_from_dlq'] !== undefined;
+}
+
+/** Whether a record comes back from retry or replay: it passes the memory of duplicates. One that only waited for another's retry was not tried yet. */
+export function comesBack(headers: Readonly<Record<string, string>>): boolean {
+  const waited = headers[ORDER_HEADERS.spilled] !== undefined && retryCountOf(headers) === 0;
+  return headers['replayed_from_dlq'] !== undefined || (headers['redelivered_from'] !== undefined && !waited);
 }
 
 export interface RedeliveryQuestion {
@@ -147,7 +163,7 @@ export type RedeliveryDecision =
 export type RedeliveryRefusal = 'missing_headers' | 'invalid_retry_count' | 'max_retries_exceeded' | 'invalid_time' | 'unknown_target';
 
 const COUNT = /^\s*\d{1,9}\s*$/;
-const KEPT = ['error_category', 'domain', 'consumer_group', 'done_actions'];
+const KEPT = ['error_category', 'domain', 'consumer_group', 'done_actions', 'replayed_from_dlq', ...Object.values(ORDER_HEADERS)];
 
 /** What the owner of the retry topics does with one of their records: a target that nobody serves is noticed at once, not when it is due. */
 export function decideRedelivery(question: RedeliveryQuestion): RedeliveryDecision {

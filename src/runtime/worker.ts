@@ -26,6 +26,8 @@ export interface WorkerParts<T> {
   steps(deliveries$: Observable<Delivery<T>>): Observable<Delivery<unknown>>;
   /** Where failed items go: retried or dead-lettered; what comes out is settled as delivered. An item that fails here as well is released. */
   failures(failures$: Observable<Delivery<Failure>>): Observable<Delivery<unknown>>;
+  /** What is made durable with the end of a delivery beside what its steps carried. */
+  atEnd?(origin: Origin | undefined, outcome: Outcome): readonly unknown[];
 }
 
 /**
@@ -105,6 +107,7 @@ class WorkerRun<T> {
     if (outer.outcome !== undefined) return;
     const delivery: Delivery<T> = reopen(outer, outer.value, {
       onFailure: (error, item) => this.fail(error, item),
+      onEnding: (outcome) => this.parts.atEnd?.(outer.origin, outcome) ?? [],
       onSettled: (outcome, reason) => this.left(delivery, outcome, reason),
     });
     this.inFlight.add(delivery);

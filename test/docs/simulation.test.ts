@@ -7,7 +7,7 @@ it('what the page on testing shows of a run that breaks a rule is what is told o
     const delivered = new Set<string>();
     return simulatedWorker({
       ...parts,
-      seen: { has: (id) => delivered.has(id), stats: () => ({ size: delivered.size, evicted: 0 }) },
+      seen: { has: (id) => delivered.has(id), get: () => undefined, stats: () => ({ size: delivered.size, evicted: 0 }) },
       handle: async (item) => {
         await parts.handle(item);
         delivered.add(item.message.trace_id);

@@ -1,12 +1,15 @@
-import type { Observable } from 'rxjs';
-import type { Delivery } from '../../../../operators/index.js';
+import type { MonoTypeOperatorFunction, Observable } from 'rxjs';
+import { type Delivery, inLanes } from '../../../../operators/index.js';
 import { traceContextOf } from '../../../plugin/trace-context.js';
 import { performActions, type PluginOperator, type StageContext } from '../../../plugin/index.js';
 import { redactText } from '../../../observe/redact.js';
 import { type ClaimChecks, claimCheckSink } from '../../../runtime/claim-check.js';
 import { type FailedMessage, failureRoute, type Failing } from '../../../runtime/failure-route.js';
+import { inRetryOrder } from '../../../runtime/in-retry-order.js';
 import type { Item } from '../../../runtime/item.js';
+import type { RetryOrder } from '../../../runtime/retry-order.js';
 import type { Sink } from '../../../runtime/sink.js';
+import { spilledRecord } from '../../../runtime/spilled-record.js';
 import type { ChainOperator, Chains, Performing } from '../../../runtime/stage.js';
 import { type Settled, worker } from '../../../runtime/worker.js';
 import type { LogRecord, NewRecord } from '../../../transport/transport.js';
@@ -35,6 +38,8 @@ export interface XactWorkerOptions {
   readonly retryDelaysMs?: readonly number[];
   /** A retry waits its delay and up to this share of it more. Defaults to a tenth. */
   readonly retryJitter?: number;
+  /** Keeps the order of a key across retries: those behind one that is retried wait for it. Without it they overtake. */
+  readonly retryOrder?: RetryOrder;
   /** How many of the worker's own steps run at once. */
   readonly concurrency?: number;
   /** Where values lie that are too large to travel; without it every record travels as it is. */
@@ -76,11 +81,31 @@ export function xactWorker(name: XactWorker, options: XactWorkerOptions, parts: 
     ...(parts.recordsOf === undefined ? {} : { recordsOf: parts.recordsOf }),
     ...(parts.retriedValue === undefined ? {} : { retriedValue: parts.retriedValue }),
     ...(parts.givesBack === undefined ? {} : { givesBack: parts.givesBack }),
+    ...(options.retryOrder === undefined ? {} : { order: options.retryOrder }),
     ...(options.retryJitter === undefined ? {} : { jitter: options.retryJitter }),
     ...(options.doneActions === undefined ? {} : { doneActions: options.doneActions }),
     ...(options.onDecision === undefined ? {} : { onDecision: options.onDecision }),
   });
-  return worker<LogRecord>({ name, source: options.source, signal: options.signal, steps: parts.steps, failures });
+  return worker<LogRecord>({
+    name,
+    source: options.source,
+    signal: options.signal,
+    steps: parts.steps,
+    failures,
+    ...(options.retryOrder === undefined ? {} : { atEnd: (origin, outcome) => options.retryOrder!.atEnd(origin, outcome) }),
+  });
+}
+
+/** The order of a key: across retries where the worker is told so, else among what is in flight. */
+export function lanes<I extends Item<unknown>>(
+  name: XactWorker,
+  options: XactWorkerOptions,
+  key: (item: I) => string,
+): MonoTypeOperatorFunction<Delivery<I>> {
+  const { retryOrder } = options;
+  if (retryOrder === undefined) return inLanes({ key });
+  const route = { worker: name, domain: XACT, logicalName: (topic: string) => logicalName(topic) ?? topic, retryTopic: retryTopicName };
+  return inRetryOrder({ order: retryOrder, key, sink: sinkOf(options), spill: (item, spilled) => spilledRecord(item, spilled, route) });
 }
 
 /** The chains, their types forgotten: the stage at which each stands is known. */

@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { defer, finalize, type Observable } from 'rxjs';
-import { inLanes, mapEach } from '../../../../operators/index.js';
+import { mapEach } from '../../../../operators/index.js';
 import { categoryOf, PenstockError } from '../../../diagnostics/index.js';
 import type { Download, Downloaded } from '../../../http/downloader.js';
 import { redactText } from '../../../observe/redact.js';
@@ -17,7 +17,7 @@ import { contextOf, eventTypeOf } from '../stages.js';
 import { failureResultOf, retriedTask } from '../tasks.js';
 import { topicName } from '../topics.js';
 import { removeLocal } from './local-file.js';
-import { amendItem, ownRecord, performOf, sinkOf, stageChains, xactWorker, type XactWorkerOptions } from './shell.js';
+import { amendItem, lanes, ownRecord, performOf, sinkOf, stageChains, xactWorker, type XactWorkerOptions } from './shell.js';
 
 export * from './mounting.js';
 
@@ -45,7 +45,7 @@ export function xactDownload(options: XactDownloadOptions): Observable<Settled> 
       whileSubscribed((signal) =>
         records$.pipe(
           decode({ group: NAME, read: (bytes) => checked(downloadTask, readJson(bytes), 'download task'), claims: options.claims }),
-          inLanes({ key: (item) => item.message.media_id }),
+          lanes(NAME, options, (item) => item.message.media_id),
           stage({
             chain: chains['download_queued'],
             perform,

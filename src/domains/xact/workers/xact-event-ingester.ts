@@ -1,5 +1,5 @@
 import type { Observable } from 'rxjs';
-import { type Delivery, filtered, inLanes, perMessage, tapEach } from '../../../../operators/index.js';
+import { type Delivery, filtered, perMessage, tapEach } from '../../../../operators/index.js';
 import type { UrlPolicy } from '../../../http/url-policy.js';
 import { PenstockError } from '../../../diagnostics/index.js';
 import { redactText } from '../../../observe/redact.js';
@@ -17,7 +17,7 @@ import type { DownloadResult, EnrichmentTask } from '../messages.js';
 import { contextOf } from '../stages.js';
 import { type DownloadTasks, downloadTasksOf, enrichmentTaskOf } from '../tasks.js';
 import { topicName, XACT } from '../topics.js';
-import { amendItem, ownRecord, performOf, sinkOf, stageChains, xactWorker, type XactWorkerOptions } from './shell.js';
+import { amendItem, lanes, ownRecord, performOf, sinkOf, stageChains, xactWorker, type XactWorkerOptions } from './shell.js';
 
 export * from './mounting.js';
 
@@ -58,7 +58,7 @@ export function xactEventIngester(options: XactEventIngesterOptions): Observable
     steps: (records$) =>
       records$.pipe(
         decode({ group: NAME, read: readEvent, claims: options.claims }),
-        inLanes({ key: (item) => item.message.traceId }),
+        lanes(NAME, options, (item) => item.message.traceId),
         perMessage<Item<XactEvent>>(() => (item, delivery) => {
           const duplicate = seen !== undefined && !comesBack(item.headers) && seen.has(item.message.traceId, Date.now());
           return duplicate ? filtered(BUILT_IN_FILTERS.duplicate) : delivery;

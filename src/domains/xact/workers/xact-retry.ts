@@ -4,6 +4,7 @@ import { PenstockError } from '../../../diagnostics/index.js';
 import { deadLetterRecord } from '../../../runtime/dead-letter.js';
 import { holdUntil } from '../../../runtime/hold-until.js';
 import { textHeaders } from '../../../runtime/item.js';
+import { turnOf } from '../../../runtime/retry-order.js';
 import { decideRedelivery, type RedeliveryDecision, retryCountOf, SCHEME_HEADERS } from '../../../runtime/retry-policy.js';
 import { send } from '../../../runtime/sink.js';
 import type { Settled } from '../../../runtime/worker.js';
@@ -72,8 +73,11 @@ function recordFor({ record, decision }: Held): NewRecord {
   if (decision.action === 'deliver') {
     const scheme = Object.entries(decision.headers);
     const own = record.headers.filter(([name]) => !SCHEME_HEADERS.has(name) && !(name in decision.headers));
+    // What has a turn comes back to the partition that keeps its order, whoever chose that.
+    const turn = turnOf(decision.headers);
     return {
       topic: topicName(decision.targetTopic as XactTopic),
+      ...(turn === undefined ? {} : { partition: turn.partition }),
       key: decision.key,
       value: record.value,
       headers: [...own, ...scheme.map(([name, value]): Header => [name, Buffer.from(value)])],

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { resolve, sep } from 'node:path';
 import type { Observable } from 'rxjs';
-import { inLanes, mapEach, tapEach } from '../../../../operators/index.js';
+import { mapEach, tapEach } from '../../../../operators/index.js';
 import { PenstockError } from '../../../diagnostics/index.js';
 import { redactText } from '../../../observe/redact.js';
 import { decode } from '../../../runtime/decode.js';
@@ -19,7 +19,7 @@ import { type CachedDownload, cachedDownload, type DownloadResult, type Download
 import { contextOf, eventTypeOf } from '../stages.js';
 import { topicName } from '../topics.js';
 import { removeLocal } from './local-file.js';
-import { amendItem, ownRecord, performOf, sinkOf, stageChains, xactWorker, type XactWorkerOptions } from './shell.js';
+import { amendItem, lanes, ownRecord, performOf, sinkOf, stageChains, xactWorker, type XactWorkerOptions } from './shell.js';
 
 export * from './mounting.js';
 
@@ -59,7 +59,7 @@ export function xactUpload(options: XactUploadOptions): Observable<Settled> {
           read: (bytes) => checked(cachedDownload, readJson(bytes), 'cached download'),
           claims: options.claims,
         }),
-        inLanes({ key: (item) => item.message.media_id }),
+        lanes(NAME, options, (item) => item.message.media_id),
         mapEach<Item<CachedDownload>, Uploaded>(
           async (item, delivery) => {
             const cached = item.message;
