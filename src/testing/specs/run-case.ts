@@ -112,8 +112,9 @@ type Prepared = { readonly configuration: Configuration } & (
 async function prepare(one: SpecCase, { configurations, watch }: RunCaseOptions): Promise<Prepared> {
   const configuration = await configurations.load(one);
   const { world, entries } = configuration;
-  if (configuration.diagnostics.length > 0) return { configuration, diagnostics: configuration.diagnostics };
-  const letters = lettersOf(one, configuration);
+  const letters = world.stages.length === 0 ? [] : lettersOf(one, configuration);
+  const faults = 'length' in letters ? letters : [];
+  if (configuration.diagnostics.length > 0) return { configuration, diagnostics: [...configuration.diagnostics, ...faults] };
   const { set, diagnostics } = assemble({
     domain: world.domain,
     entries,
@@ -122,8 +123,8 @@ async function prepare(one: SpecCase, { configurations, watch }: RunCaseOptions)
     ...watching(entries, watch),
   });
   const errors = diagnostics.filter(({ severity }) => severity === 'error');
-  if ('length' in letters) return { configuration, diagnostics: [...letters, ...errors] };
-  return errors.length > 0 ? { configuration, diagnostics: errors } : { configuration, letters, set };
+  if (faults.length + errors.length > 0 || 'length' in letters) return { configuration, diagnostics: [...faults, ...errors] };
+  return { configuration, letters, set };
 }
 
 function watching(entries: readonly PluginEntry[], watch: CaseWatcher | undefined): Pick<AssembleOptions, 'onReached'> {
