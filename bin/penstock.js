@@ -11,7 +11,8 @@ process.env.UV_THREADPOOL_SIZE ??= '16';
 
 // What is in flight outlives the young generation, and the old one grows to four times what lives in it before it is looked at. Looked at sooner, the
 // same work is done in two thirds of the memory (docs/performance.md).
-setFlagsFromString('--heap-growing-percent=50');
+// Only engines in which the flag was tried are told: one that does not know it would complain on standard error.
+if (Number(process.versions.node.split('.')[0]) < 25) setFlagsFromString('--heap-growing-percent=50');
 
 const main = join(__dirname, '..', 'dist', 'src', 'cli', 'main.js');
 
