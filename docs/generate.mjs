@@ -147,14 +147,13 @@ function drawnCases(folder) {
 
 const titled = (name) => `${name.charAt(0).toUpperCase()}${name.slice(1).replaceAll('-', ' ')}`;
 
-/** The function of an operator's file that has a drawing in its comment, and the comment without its stars. */
+/** The function of an operator's file, that with a drawing if there is one, and its comment without its stars. */
 function documented(name) {
   const text = readFileSync(new URL(`../operators/${name}.ts`, import.meta.url), 'utf8');
-  for (const [, comment, symbol] of text.matchAll(/\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\nexport function (\w+)/g)) {
-    if (comment.includes('```marbles'))
-      return { symbol, comment: comment.replaceAll(/^ ?\* ?/gm, '').replaceAll(/\{@link (\w+)\}/g, '`$1`') };
-  }
-  throw new Error(`operators/${name}.ts has no function whose comment is drawn`);
+  const found = [...text.matchAll(/\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\nexport function (\w+)/g)];
+  const [, comment, symbol] = found.find(([, words]) => words.includes('```marbles')) ?? found[0] ?? [];
+  if (comment === undefined) throw new Error(`operators/${name}.ts has no function with a comment`);
+  return { symbol, comment: comment.replaceAll(/^ ?\* ?/gm, '').replaceAll(/\{@link (\w+)\}/g, '`$1`') };
 }
 
 /** A figure, with what it shows as text; drawn by the specification as it runs. */

@@ -24,6 +24,8 @@ export interface Drawing {
   readonly lanes: readonly DrawnLane[];
   /** When somebody listens, where that is not the whole time. */
   readonly listening?: { readonly from: number; readonly until: number };
+  /** When a worker is told to finish what it has and take nothing more. */
+  readonly drainAt?: number;
   /** What letters stand for, in a few words each. */
   readonly letters?: Readonly<Record<string, string>>;
 }
@@ -36,7 +38,7 @@ export interface DrawPlayOptions {
 
 /** A play as it is drawn; what is ignored and was not drawn is left out. */
 export function drawingOf(play: MarblePlay, { title, subject, letters }: DrawPlayOptions): Drawing {
-  const { from, until } = play.listening;
+  const { from, until, drainAt } = play.listening;
   const lanes = play.lanes
     .filter(({ expected, ignored }) => expected !== undefined || !ignored)
     .map(({ name, expected, received }) => {
@@ -49,11 +51,12 @@ export function drawingOf(play: MarblePlay, { title, subject, letters }: DrawPla
     ...(subject === undefined ? {} : { subject }),
     ...(letters === undefined ? {} : { letters }),
     ...(from === 0 && until === Number.POSITIVE_INFINITY ? {} : { listening: { from, until } }),
+    ...(drainAt === Number.POSITIVE_INFINITY ? {} : { drainAt }),
   };
 }
 
 /** The drawing read aloud: a sentence for each lane. */
-export function timelineText({ lanes, listening, letters = {} }: Drawing): string {
+export function timelineText({ lanes, listening, drainAt, letters = {} }: Drawing): string {
   const sentences = lanes.map(({ name, marks }) => {
     if (marks.length === 0) return `${name}: nothing.`;
     const moments = new Map<number, string[]>();
@@ -64,6 +67,7 @@ export function timelineText({ lanes, listening, letters = {} }: Drawing): strin
     const left = Number.isFinite(listening.until) ? `, left at ${listening.until} ms` : '';
     sentences.push(`Subscribed at ${listening.from} ms${left}.`);
   }
+  if (drainAt !== undefined) sentences.push(`It drains from ${drainAt} ms on.`);
   for (const [letter, meaning] of Object.entries(letters)) sentences.push(`${letter} is ${meaning}.`);
   return sentences.join(' ');
 }

@@ -4,7 +4,7 @@ import type { MarblePlay } from '../play.js';
 /** Fields told of one letter. */
 const MOST_FIELDS = 3;
 const LONGEST = 40;
-/** Fields that differ by their nature tell little. */
+/** What differs by its nature tells nothing. */
 const IDENTITY = /(?:^|_)(?:id|ids|url|path|key|timestamp|at)$/;
 
 /**
@@ -17,9 +17,7 @@ export function meaningsOf(play: MarblePlay): Readonly<Record<string, string>> {
     if (name !== 'in') continue;
     for (const { kind, symbol, value } of expected ?? received) if (kind === 'next') values.set(symbol, value);
   }
-  const all = differing([...values.values()].filter(isFields));
-  const telling = all.filter((field) => !IDENTITY.test(field));
-  const fields = telling.length > 0 ? telling : all;
+  const fields = differing([...values.values()].filter(isFields)).filter((field) => !IDENTITY.test(field));
   const meanings: Record<string, string> = {};
   for (const [letter, value] of values) {
     if (isFields(value)) {

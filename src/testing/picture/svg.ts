@@ -54,6 +54,7 @@ class Picture {
     const [first, ...rest] = drawing.lanes[0]?.name === 'in' ? drawing.lanes : [undefined, ...drawing.lanes];
     if (first !== undefined) this.lane(first);
     if (drawing.listening !== undefined) this.listening(drawing.listening);
+    if (drawing.drainAt !== undefined) this.span('drains', drawing.drainAt, this.width - EDGE, '');
     if (drawing.subject !== undefined) this.subject(drawing.subject);
     for (const lane of rest) if (lane !== undefined) this.lane(lane);
     this.ruler();
@@ -128,16 +129,19 @@ class Picture {
   }
 
   private listening({ from, until }: NonNullable<Drawing['listening']>): void {
-    const left = this.scale.x(from);
-    const right = Number.isFinite(until) ? this.scale.x(until) : this.width - EDGE;
+    const left = Number.isFinite(until);
+    this.span('subscribed', from, left ? this.scale.x(until) : this.width - EDGE, left ? 'v-6v12' : '');
+  }
+
+  /** A stretch of time, from one moment on. */
+  private span(name: string, from: number, right: number, end: string): void {
     const base = this.y + 12;
     const y = this.y + LABEL + 6;
-    const close = Number.isFinite(until) ? `v-6v12` : '';
     this.used.add('plain');
     this.body.push(
       dot(false, EDGE + 4, base - 4, 'plain'),
-      `<text class="n" x="${EDGE + 14}" y="${base}"><tspan class="k">subscribed</tspan></text>`,
-      `<path class="s" d="M${n(left)} ${n(y - 6)}v12v-6H${n(right)}${close}"/>`,
+      `<text class="n" x="${EDGE + 14}" y="${base}"><tspan class="k">${name}</tspan></text>`,
+      `<path class="s" d="M${n(this.scale.x(from))} ${n(y - 6)}v12v-6H${n(right)}${end}"/>`,
     );
     this.y += LABEL + 22;
   }

@@ -27,10 +27,9 @@ const CUT = 54;
 
 /** Lays time out: in proportion while there is room and nothing falls on another, with long pauses cut. */
 export function timeScale(drawing: Drawing, { left, room, apart }: TimeScaleOptions): TimeScale {
-  const listening = drawing.listening === undefined ? [] : [drawing.listening.from, drawing.listening.until].filter(Number.isFinite);
-  const times = [...new Set([...drawing.lanes.flatMap(({ marks }) => marks.map(({ frame }) => frame)), ...listening])].sort(
-    (a, b) => a - b,
-  );
+  const { from = 0, until = Number.POSITIVE_INFINITY } = drawing.listening ?? {};
+  const others = [from, until, drawing.drainAt ?? Number.POSITIVE_INFINITY].filter((time) => time > 0 && Number.isFinite(time));
+  const times = [...new Set([...drawing.lanes.flatMap(({ marks }) => marks.map(({ frame }) => frame)), ...others])].sort((a, b) => a - b);
   const first = Math.min(0, times[0] ?? 0);
   const steps: { readonly time: number; readonly gap: number; readonly cut: boolean; readonly least: number }[] = [];
   let before = first;

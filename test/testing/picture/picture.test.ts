@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { filterOut } from '../../../operators/index.js';
 import { playMarbles } from '../../../src/testing/index.js';
 import { type Drawing, drawingOf, type DrawnMark, meaningsOf, renderMarbles, timelineText } from '../../../src/testing/picture/index.js';
+import { LANES, MARBLES, PARTS } from '../../../src/testing/picture/palette.js';
 import { timeScale } from '../../../src/testing/picture/time-scale.js';
 
 const mark = (frame: number, symbol: string): DrawnMark => {
@@ -66,6 +67,36 @@ describe('a picture of marbles', () => {
     const selectors = [...style!.matchAll(/([^{}]+)\{[^{}]*\}/g)].flatMap(([, selector]) => selector!.split(','));
     expect(selectors.length).toBeGreaterThan(20);
     expect(selectors.filter((selector) => !selector.startsWith('.marbles '))).toEqual([]);
+  });
+
+  it('can be read in light and dark: every text has four and a half times the light of its ground, or a fraction of it', () => {
+    const light = (hex: string): number => {
+      const [r, g, b] = [1, 3, 5]
+        .map((at) => Number.parseInt(hex.slice(at, at + 2), 16) / 255)
+        .map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
+      return 0.2126 * r! + 0.7152 * g! + 0.0722 * b!;
+    };
+    const contrast = (one: string, other: string): number => {
+      const [dark, bright] = [light(one), light(other)].sort((a, b) => a - b);
+      return (bright! + 0.05) / (dark! + 0.05);
+    };
+    for (const mode of [0, 1] as const) {
+      for (const shades of MARBLES) {
+        const [ground, edge, ink] = shades[mode];
+        expect(contrast(ground, ink), ink).toBeGreaterThanOrEqual(4.5);
+        expect(contrast(PARTS.ground[mode], edge), edge).toBeGreaterThanOrEqual(3);
+      }
+      for (const text of [PARTS.ink, PARTS.faint]) expect(contrast(PARTS.ground[mode], text[mode])).toBeGreaterThanOrEqual(4.5);
+      expect(contrast(PARTS.box[mode], PARTS.ink[mode])).toBeGreaterThanOrEqual(4.5);
+      for (const shown of [PARTS.line, PARTS.bad, ...Object.values(LANES)])
+        expect(contrast(PARTS.ground[mode], shown[mode])).toBeGreaterThanOrEqual(3);
+    }
+  });
+
+  it('shows from when on a worker drains', () => {
+    const shown = drawing({ in: [mark(0, 'a')] }, { drainAt: 3 });
+    expect(timelineText(shown)).toBe('in: a at 0 ms. It drains from 3 ms on.');
+    expect(renderMarbles(shown)).toContain('>drains<');
   });
 
   it('gives a letter one colour in all lanes, its capital the same, the next another', () => {
