@@ -77,7 +77,7 @@ export class Configurations {
   }
 
   private async read(one: SpecCase): Promise<Configuration> {
-    const { spec, env, changes } = one;
+    const { spec, changes } = one;
     const cwd = this.options.cwd ?? process.cwd();
     const patches = patchesOf(one, this.options.mutations ?? []);
     if (spec.config === undefined) return await this.inline(one, patches, cwd);

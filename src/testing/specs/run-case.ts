@@ -69,6 +69,7 @@ export async function runCase(one: SpecCase, options: RunCaseOptions): Promise<C
   });
   if ('diagnostics' in prepared) return done({ diagnostics: sortDiagnostics(prepared.diagnostics) });
   const { letters, set } = prepared;
+  const strays = new Strays();
   try {
     await set.load();
     const stages = new Set([...letters.values()].map(({ stage }) => stage));
@@ -88,14 +89,55 @@ export async function runCase(one: SpecCase, options: RunCaseOptions): Promise<C
         startAt: one.startAt,
       },
     );
-    const problems = [...problemsOf(one, play), ...contentProblems(one, play)];
+    const problems = [...problemsOf(one, play), ...contentProblems(one, play), ...unasked(one, play), ...strays.problems(one)];
     return done({ passed: problems.length === 0, problems, play, counts: set.counts() });
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
     return done({ problems: [{ place: caseOf(one), lane: undefined, text, missing: [], extra: [] }], counts: set.counts() });
   } finally {
+    strays.end();
     await set.unload();
   }
+}
+
+/** Promises that are rejected while a case plays and that nobody listens to; left alone they would end the process. */
+class Strays {
+  private readonly texts: string[] = [];
+  private readonly heard = (reason: unknown): void => void this.texts.push(reason instanceof Error ? reason.message : String(reason));
+
+  constructor() {
+    process.on('unhandledRejection', this.heard);
+  }
+
+  problems(one: SpecCase): readonly CaseProblem[] {
+    return this.texts.map((text) => ({
+      place: caseOf(one),
+      lane: undefined,
+      text: `a promise was rejected and nobody listens to it: ${text}`,
+      missing: [],
+      extra: [],
+    }));
+  }
+
+  end(): void {
+    process.off('unhandledRejection', this.heard);
+  }
+}
+
+/** Mocks of the case itself that no action asked: they say something that does not happen. */
+function unasked(one: SpecCase, { mocks }: MarblePlay): readonly CaseProblem[] {
+  const { yaml } = one.spec;
+  const path = ['cases', one.index, 'mocks'];
+  const own = yaml.keys(path);
+  return mocks
+    .filter(({ mock, asked }) => asked === 0 && own.includes(mock))
+    .map(({ mock }) => ({
+      place: yaml.place([...path, mock], 'key'),
+      lane: undefined,
+      text: `no action asked the mock "${mock}"`,
+      missing: [],
+      extra: [],
+    }));
 }
 
 /** Everything that keeps a case from being played. */
@@ -198,8 +240,8 @@ function byStage(chains: ReadonlyMap<string, Chain>, passed: (passed: Passed) =>
 
 function problemsOf(one: SpecCase, play: MarblePlay): readonly CaseProblem[] {
   return play.problems.map(({ lane, at, text, missing, extra }) => ({
-    place: placeOf(one, lane, at),
-    lane,
+    place: lane === '' ? caseOf(one) : placeOf(one, lane, at),
+    lane: lane === '' ? undefined : lane,
     text: hint(play, lane, missing) ?? text,
     missing,
     extra,

@@ -146,6 +146,53 @@ describe('penstock test', () => {
     expect(tap.at(-2)).toBe('1..3');
   });
 
+  it('tells which rules no case makes happen, and ends with 1 under the threshold', async () => {
+    const cwd = folder();
+    const ended = await test(cwd, '--rules');
+    expect(ended.stdout).toContain('\nrules  3 plugins, 2 of 3 seen  66.6 %\n\n  rules.yaml:2:11  event_filter  never filtered\n');
+    expect(ended.stdout).toContain('66.6 % of the rules were seen, 100 % are asked for');
+    expect(ended.code).toBe(1);
+    expect((await test(cwd, '--rules', '--threshold', '66')).code).toBe(0);
+    expect(await test(cwd, '--rules', '--threshold', '101')).toMatchObject({ code: 2, stderr: expect.stringContaining('from 0 to 100') });
+    const lines = (await test(cwd, '--rules', '--json')).stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as unknown);
+    expect(lines.at(-1)).toMatchObject({ rules: 3, points: 3, seen: 2, threshold: 100, enabled: 3, disabled: 0 });
+    expect(lines.at(-2)).toMatchObject({
+      file: 'rules.yaml',
+      line: 7,
+      plugin: 'failure_alerter',
+      kind: 'route',
+      text: 'publish alerts',
+      seen: { taken: 2 },
+    });
+  });
+
+  it('tells the mistakes that no case notices, and tries none while a case fails', async () => {
+    const cwd = folder();
+    const ended = await test(cwd, '--mutate');
+    expect(ended.stdout).toMatch(/\nmutants {2}5 of 8 noticed {2}62\.5 % {2}in [\d.]+ s\n/);
+    expect(ended.stdout).toContain('  rules.yaml:7:43  failure_alerter  min_retries: 3 → 2  not noticed by 4 cases\n');
+    expect(ended.stdout).toContain('  rules.yaml:2:11  event_filter  enabled: true → false  no case plays it\n');
+    expect(ended.code).toBe(1);
+    expect((await test(cwd, '--mutate', '--threshold', '62.5', '-q')).code).toBe(0);
+    const lines = (await test(cwd, '--mutate', '--json')).stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as unknown);
+    expect(lines.at(-1)).toMatchObject({ mutants: 8, killed: 5, percent: 62.5, threshold: 100 });
+    expect(lines).toContainEqual(
+      expect.objectContaining({
+        plugin: 'failure_alerter',
+        change: 'min_retries: 3 → 4',
+        state: 'killed',
+        by: expect.objectContaining({ name: 'a lasting failure alerts once' }),
+      }),
+    );
+    expect(await test(folder(bad), '--mutate')).toMatchObject({ code: 1, stderr: 'mutants are not tried while a case fails\n' });
+  });
+
   it('writes back what was received when it is told to, and says how much', async () => {
     const cwd = folder(bad);
     expect(await test(cwd, '--update', 'marbles/a.marbles.yaml')).toMatchObject({

@@ -228,4 +228,30 @@ cases:
     );
     expect(text).toContain('plugins: hanging timeout 1');
   });
+
+  it('fails when a mock is never asked, and when a promise is rejected that nobody listens to', async () => {
+    const text = await told(`${HEAD}
+  - name: another address
+    mocks: { publish alert: 2ms ok }
+    in: 'f|'
+    expect: { out: 'f|', publish alerts: 'f' }
+`);
+    expect(text).toContain('a.marbles.yaml:11:14\n  no action asked the mock "publish alert"');
+    const stray = await told(
+      `config: own.yaml
+stage: result_process
+messages: { p: {} }
+cases:
+  - name: it forgets a promise
+    in: 'p|'
+    expect: { out: 'p|' }
+`,
+      {
+        'own.yaml': 'plugins:\n  - name: careless\n    module: ./careless.mjs\n',
+        'careless.mjs':
+          'const spec = { name: "careless", version: "1.0.0", summary: "", make: () => ({ call: () => void Promise.reject(new Error("lost")) }) };\nexport default { spec };\n',
+      },
+    );
+    expect(stray).toContain('a promise was rejected and nobody listens to it: lost');
+  });
 });
