@@ -1,6 +1,7 @@
 export { RETRY_DELAYS_MS, type Scenario, type ScenarioLimits } from './scenario.js';
 export { simulateWorker, SimulationError, type SimulationOptions, type SimulationReport } from './simulate-worker.js';
 export {
+  orderedWorker,
   outputRecord,
   readMessage,
   simulatedSteps,

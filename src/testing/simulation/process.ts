@@ -78,6 +78,7 @@ export class SimulatedProcess {
         concurrency: scenario.concurrency,
         seen: this.transport.marks(SEEN, { capacity: 10_000 }),
         seenStore: SEEN,
+        marks: (store) => this.transport.marks(store, { capacity: 10_000 }),
         handle: (item) => this.handle(item),
         produce: (records) => this.transport.produce(records),
       }),

@@ -32,12 +32,16 @@ export class Rules {
   private readonly partitions = new Map<string, Covered>();
   private readonly fates = new Map<string, Fate>();
   private readonly dead = new Set<string>();
+  /** Where each letter lay first. */
+  private readonly firstAt = new Map<string, Position>();
   /** The letters of a partition of the input, by offset. */
   private readonly lanes = new Map<string, Map<number, string>>();
 
   constructor(
     private readonly witness: Witness,
     private readonly credits: number,
+    /** Whether the order of a key holds across retries: no message begins before those that came before it have left for good. */
+    private readonly acrossRetries = false,
   ) {}
 
   /** Of what a crashed process does nothing counts any more: nobody can see it. */
@@ -48,6 +52,7 @@ export class Rules {
   entered(position: Position, letter: string): void {
     this.witness.lies(position, letter);
     this.laneOf(position).set(position.offset, letter);
+    this.firstAt.set(letter, position);
   }
 
   handedOut(given: { readonly process: string; readonly group: string; readonly place: Place; readonly epoch: number }): HandOut {
@@ -123,6 +128,10 @@ export class Rules {
       this.witness.breaks('law', `${process} began with ${where(place, letter)} after it had left (${handOut.ending})`);
     }
     if (!this.isCurrent(handOut)) return;
+    if (this.acrossRetries) {
+      this.keepsOrder(letter, `${process} began with ${where(place, letter)}`);
+      return;
+    }
     const { offsets } = this.coveredOf(WORKER_GROUP, place);
     const key = this.witness.message(letter)?.key;
     for (const [offset, other] of this.laneOf(place)) {
@@ -210,6 +219,9 @@ export class Rules {
       this.laneOf(position).set(position.offset, letter);
       this.witness.happened('comes again', letter, `${letter} comes again, as ${where(position, letter)}`);
     } else if (isRetryTopic(topic)) fate.retries += 1;
+    if (this.acrossRetries && (topic === OUTPUT || topic === DEAD_LETTERS) && this.witness.message(letter)?.kind !== 'unreadable') {
+      this.keepsOrder(letter, `${letter} left for good`);
+    }
     this.oneDoor(letter, fate);
   }
 
@@ -225,6 +237,20 @@ export class Rules {
       );
     }
     fate.outputs += 1;
+  }
+
+  /** Of those that came before it under its key each must have left for good. */
+  private keepsOrder(letter: string, what: string): void {
+    const first = this.firstAt.get(letter);
+    const key = this.witness.message(letter)?.key;
+    for (const [other, position] of this.firstAt) {
+      if (first === undefined || position.partition !== first.partition || position.offset >= first.offset) continue;
+      const earlier = this.witness.message(other);
+      const { outputs, deadLetters, filtered } = this.fateOf(other);
+      if (earlier === undefined || earlier.kind === 'unreadable' || earlier.key !== key || outputs + deadLetters.length + filtered > 0)
+        continue;
+      this.witness.breaks('order', `${what} before ${where(position, other)} of the same key had left for good`);
+    }
   }
 
   private oneDoor(letter: string, { outputs, deadLetters, filtered }: Fate): void {

@@ -16,6 +16,8 @@ export interface SimulationOptions extends ScenarioLimits {
   readonly store?: (store: LogStore) => LogStore;
   /** Put around each process's transport. */
   readonly transport?: (transport: Transport) => Transport;
+  /** Whether the worker keeps the order of a key across retries too: then no message may begin before its retried predecessor has left for good. Defaults to false. */
+  readonly acrossRetries?: boolean;
   /** How many smaller runs are tried when one fails. Defaults to 400. */
   readonly tries?: number;
 }
@@ -60,7 +62,12 @@ export class SimulationError extends Error {
 export async function simulateWorker(options: number | SimulationOptions): Promise<SimulationReport> {
   const given: SimulationOptions = typeof options === 'number' ? { seed: options } : options;
   const same = <T>(one: T): T => one;
-  const subject: Subject = { worker: given.worker ?? simulatedWorker, store: given.store ?? same, transport: given.transport ?? same };
+  const subject: Subject = {
+    worker: given.worker ?? simulatedWorker,
+    store: given.store ?? same,
+    transport: given.transport ?? same,
+    acrossRetries: given.acrossRetries ?? false,
+  };
   const result = await runTrial(drawScenario(given.seed, given), subject);
   if (result.broken === undefined) return report(result);
   const smallest = await shrink(result, result.broken.rule, subject, given.tries ?? 400);

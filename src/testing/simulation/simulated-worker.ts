@@ -1,10 +1,11 @@
-import type { Observable } from 'rxjs';
-import { callEach, type Delivery, filtered, filterOut, inLanes, perMessage, tapEach } from '../../../operators/index.js';
+import type { MonoTypeOperatorFunction, Observable } from 'rxjs';
+import { callEach, type Delivery, filtered, filterOut, perMessage, tapEach } from '../../../operators/index.js';
 import { PenstockError } from '../../diagnostics/index.js';
-import { xactWorker } from '../../domains/xact/workers/shell.js';
+import { lanes as keyLanes, xactWorker } from '../../domains/xact/workers/shell.js';
 import { BUILT_IN_FILTERS } from '../../runtime/built-in-filters.js';
 import { decode } from '../../runtime/decode.js';
 import type { Item } from '../../runtime/item.js';
+import { RetryOrder } from '../../runtime/retry-order.js';
 import { mark, send, type Sink } from '../../runtime/sink.js';
 import type { Settled } from '../../runtime/worker.js';
 import type { LogRecord, Marks, NewRecord, Position } from '../../transport/transport.js';
@@ -37,6 +38,8 @@ export interface SimulatedParts {
   readonly seen: Marks;
   /** The name of the mark store behind `seen`. */
   readonly seenStore: string;
+  /** Any other mark store. */
+  marks(store: string): Marks;
   /** Does what is drawn for this message and attempt: answers at once or later, throws or rejects. To be called once for each try. */
   handle(item: Item<SimulatedMessage>): void | Promise<void>;
   /** Writes past the claim, at once. */
@@ -65,12 +68,15 @@ export const outputRecord = (output: string, message: SimulatedMessage): NewReco
 });
 
 /** A worker as the product's own are made: decode, lanes, filters, a bounded call, records on the claim, marks with the outcome. */
-export function simulatedSteps(parts: SimulatedParts): (records$: Observable<Delivery<LogRecord>>) => Observable<Delivery<unknown>> {
+export function simulatedSteps(
+  parts: SimulatedParts,
+  order?: RetryOrder,
+): (records$: Observable<Delivery<LogRecord>>) => Observable<Delivery<unknown>> {
   const { name, sink, output, seen, seenStore, concurrency } = parts;
   return (records$) =>
     records$.pipe(
       decode({ group: name, read: readMessage }),
-      inLanes({ key: (item) => item.message.key }),
+      lanes(parts, order),
       filterOut((item) => item.message.unwanted, 'unwanted'),
       perMessage<Item<SimulatedMessage>>(
         () => (item, delivery) => (seen.has(item.message.trace_id, Date.now()) ? filtered(BUILT_IN_FILTERS.duplicate) : delivery),
@@ -81,12 +87,33 @@ export function simulatedSteps(parts: SimulatedParts): (records$: Observable<Del
     );
 }
 
+/** In order of a key: across retries where that is asked for. */
+function lanes(parts: SimulatedParts, retryOrder: RetryOrder | undefined): MonoTypeOperatorFunction<Delivery<Item<SimulatedMessage>>> {
+  return keyLanes<Item<SimulatedMessage>>(
+    parts.name,
+    { ...parts, ...(retryOrder === undefined ? {} : { retryOrder }) },
+    (item) => item.message.key,
+  );
+}
+
 /** The worker that is simulated unless another is given: the product's runtime around `simulatedSteps`, with its retries and dead letters. */
-export const simulatedWorker: SimulatedWorker = (parts) =>
-  xactWorker(parts.name, parts, {
-    steps: simulatedSteps(parts),
+export const simulatedWorker: SimulatedWorker = (parts) => mounted(parts, undefined);
+
+/** The same, with the order of a key kept across retries. */
+export const orderedWorker: SimulatedWorker = (parts) => {
+  const store = `${parts.name}.parked`;
+  return mounted(parts, new RetryOrder({ group: parts.name, marks: parts.marks(store), store, waitMs: WAIT_MS }));
+};
+
+/** How long a message waits in place, in virtual milliseconds: shorter than some retries, longer than others. */
+const WAIT_MS = 25;
+
+function mounted(parts: SimulatedParts, retryOrder: RetryOrder | undefined): Observable<Settled> {
+  return xactWorker(parts.name, retryOrder === undefined ? parts : { ...parts, retryOrder }, {
+    steps: simulatedSteps(parts, retryOrder),
     describe: (message) => {
       const { trace_id: traceId } = message as SimulatedMessage;
       return { traceId, about: { trace_id: traceId } };
     },
   });
+}

@@ -17,6 +17,8 @@ export interface Subject {
   readonly worker: SimulatedWorker;
   readonly store: (store: LogStore) => LogStore;
   readonly transport: (transport: Transport) => Transport;
+  /** Whether the worker promises the order of a key across retries. */
+  readonly acrossRetries: boolean;
 }
 
 /** How a run ended. */
@@ -56,7 +58,7 @@ class Trial {
     private readonly subject: Subject,
   ) {
     this.witness = new Witness(scenario.messages, () => this.time.now);
-    this.rules = new Rules(this.witness, scenario.credits);
+    this.rules = new Rules(this.witness, scenario.credits, subject.acrossRetries);
     this.log = new MemoryStore({ defaultPartitions: 1, now: () => this.time.now, fault: () => undefined });
   }
 
