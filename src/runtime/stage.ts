@@ -1,6 +1,7 @@
 import type { MonoTypeOperatorFunction, OperatorFunction } from 'rxjs';
 import { type Delivery, perMessage } from '../../operators/index.js';
 import type { ChainSet, Context, Passed } from '../plugin/index.js';
+import { frozen } from './frozen.js';
 
 export type ChainOperator = OperatorFunction<Delivery<Context>, Delivery<Passed>>;
 
@@ -46,14 +47,19 @@ export function beforeContext(value: unknown): unknown {
   return 'context' in value && 'actions' in value ? beforeContext(value.context) : value;
 }
 
-/** Runs the plugins of one stage on whatever flows; without plugins it is the source itself. */
+/**
+ * Runs the plugins of one stage on whatever flows; without plugins it is the source itself. What plugins see is frozen: one that writes into a message
+ * fails, since what it wrote would go on unchecked and untold. A message is changed by an `amend` result.
+ */
 export function stage<T>({ chain, perform, contextOf, amend, onVerdict }: StageOptions<T>): MonoTypeOperatorFunction<Delivery<T>> {
   if (chain === undefined) return (deliveries$) => deliveries$;
   return (deliveries$) =>
     deliveries$.pipe(
       perMessage<T, Context>(() => (value, delivery) => {
         const context = contextOf(value, delivery) as WithBefore<T>;
-        context[BEFORE] = { value, message: context.message };
+        context[BEFORE] = { value, message: frozen(context.message) };
+        frozen(context.data);
+        frozen(context.headers);
         return delivery.with<Context>(context);
       }),
       chain,

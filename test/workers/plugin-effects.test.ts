@@ -9,6 +9,31 @@ import { DELAYS, workerBench } from './worker-bench.js';
 const transient = () => Promise.reject(new PenstockError('PS4104', 'busy', { category: 'transient', httpStatus: 503 }));
 
 describe('what a plugin changes', () => {
+  it('L10: cannot be the message itself: who writes into it fails, and it goes on as it was', async () => {
+    const vandal = answering('vandal', ['event_ingest', 'enrichment_complete', 'delta_write', 'result_process'], (context) => {
+      const { message, data, headers } = context as unknown as Record<string, Record<string, unknown>>;
+      if (Object.keys(headers!).length > 0) expect(() => (headers!['trace_id'] = 'other')).toThrow(TypeError);
+      expect(() => (data!['trace_id'] = 'other')).toThrow(TypeError);
+      const inner = (message!['data'] ?? message!['attachments'] ?? message) as Record<string, unknown>;
+      expect(() => delete inner[Object.keys(inner)[0]!]).toThrow(TypeError);
+      message!['trace_id'] = 'other';
+    });
+    const bench = await workerBench({ plugins: [vandal.entry] });
+    const rows = rowLists();
+    ingester(bench);
+    deltaEvents(bench, rows);
+    resultProcessor(bench, rows);
+    await bench.send('xact.events', rawEvent('t1'));
+    await bench.send('xact.downloads_results', downloadResult('m2'));
+    await bench.idle();
+    expect(vandal.seen).toHaveLength(4);
+    expect(bench.counts()['vandal']).toMatchObject({ fail: 4 });
+    expect(bench.lines[0]?.message).toMatch(/read only|not extensible|trace_id/);
+    expect(rows.of['xact_events']).toMatchObject([{ trace_id: 't1' }]);
+    expect(rows.of['xact_attachments']).toMatchObject([{ media_id: 'm2' }]);
+    expect((await bench.read<{ trace_id: string }>('xact.downloads_pending')).map(({ message }) => message.trace_id)).toEqual(['t1']);
+  });
+
   it('goes on amended from each stage', async () => {
     const bench = await workerBench({
       plugins: [
