@@ -1,9 +1,10 @@
+import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Outcome, OUTCOMES } from '../../operators/index.js';
 import { XACT_ATTACHMENTS, XACT_ATTACHMENTS_FAILED, XACT_EVENTS } from '../domains/xact/tables.js';
 import { allTopics, ofRetryTopic, topicName, WORKERS, XACT, type XactWorker } from '../domains/xact/topics.js';
-import { actionMeter, createUserMetrics, watchPlugins } from '../observe/index.js';
+import { actionMeter, createUserMetrics, type Logger, watchPlugins } from '../observe/index.js';
 import type { LoadedChainSet } from '../plugin/chain-set.js';
 import { claimChecks } from '../runtime/claim-check.js';
 import { openLocalBlobs } from '../storage/blob/index.js';
@@ -138,7 +139,7 @@ export function kindOfTopic(topic: string): 'work' | 'retry' | 'deadLetter' {
 }
 
 async function openTables(
-  { config, data, workers, metrics, log }: PipelineOptions,
+  { config, data, transport, workers, metrics, log }: PipelineOptions,
   opened: { close(): Promise<void> }[],
   vacuums: (() => Promise<unknown>)[],
 ): Promise<Readonly<Record<string, Table>>> {
@@ -152,6 +153,7 @@ async function openTables(
   const tables: Record<string, Table> = {};
   for (const schema of wanted) {
     const directory = join(config.tables.directory ?? data.tables, schema.name);
+    const isNew = !existsSync(directory);
     const table = await openTable({
       directory,
       schema,
@@ -159,11 +161,29 @@ async function openTables(
       checkpointEvery: config.tables.checkpointEvery,
       onUpkeepFailed: (error) => log.warn('a table could not be tidied up', { table: schema.name, error: String(error) }),
     });
+    if (isNew) await tellOfRowsBefore(schema.name, transport, log);
     vacuums.push(() => table.vacuum());
     opened.push(table);
     tables[schema.name] = meteredTable(table, metrics);
   }
   return tables;
+}
+
+/** A table that is new while the log is not has lost the rows that were written before, and nothing will write them again by itself. */
+async function tellOfRowsBefore(table: string, transport: Transport, log: Logger): Promise<void> {
+  const [worker, topic] =
+    table === XACT_EVENTS.name
+      ? (['xact-delta-events', 'xact.events'] as const)
+      : (['xact-result-processor', 'xact.downloads_results'] as const);
+  const offsets = await transport.committed(worker, topicName(topic));
+  const passed = offsets.reduce((sum, { offset }) => sum + Math.max(0, offset), 0);
+  if (passed === 0) return;
+  log.error('the table is new, but the log is not: rows of what was read before are not in it', {
+    table,
+    worker,
+    deliveries_before: passed,
+    help: 'put the table back, or ingest the events again',
+  });
 }
 
 async function identitiesOf(transport: Transport): Promise<ReadonlyMap<string, string>> {
