@@ -267,7 +267,7 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: 'duplicates are remembered in the process alone',
-    rules: ['repeated'],
+    rules: ['repeated', 'lost'],
     plant: () => ({
       worker: (parts) => {
         const seen = new Set<string>();
