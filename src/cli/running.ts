@@ -81,7 +81,7 @@ export async function openRunning(shell: Shell, options: RunOptions): Promise<Ru
   shell.show([...loaded.diagnostics, ...diagnostics]);
   const metrics: Metrics = createMetrics({ ofProcess: true });
   const health = createHealth();
-  const closing: (() => Promise<unknown>)[] = [];
+  const closing: (() => Promise<unknown>)[] = [hearStrays(log)];
   const closeAll = async (): Promise<void> => {
     for (const close of closing.splice(0).toReversed()) {
       try {
@@ -163,6 +163,21 @@ function captureOf({ actions, connections }: PipelineConfig): WebhookPerformer |
 function senderOf({ connections, actions, production, http }: PipelineConfig, env: Shell['env']): WebhookPerformer {
   const fetch = createFetch({ trustedHosts: connectionHosts(connections), production, environment: env, resolve: http.resolve });
   return createWebhookPerformer({ connections, fetch, timeoutMs: actions.webhookTimeoutMs });
+}
+
+/** A promise that a plugin began and nobody waits for must not end the process when it fails: every restart would meet it again. Ends when called. */
+function hearStrays(log: Logger): () => Promise<void> {
+  const told = (reason: unknown): void => {
+    log.error('something that nobody waits for has failed: a plugin that does not return its promise, most likely', {
+      error: String(reason),
+      stack: reason instanceof Error ? reason.stack : undefined,
+    });
+  };
+  process.on('unhandledRejection', told);
+  return () => {
+    process.off('unhandledRejection', told);
+    return Promise.resolve();
+  };
 }
 
 async function serve(config: PipelineConfig, health: Health, metrics: Metrics, pipeline: Pipeline): Promise<HttpServer> {
