@@ -21,6 +21,7 @@ export const requirements = {
   A20: 'what a worker sends is awaited, and its failure is a failure',
   A21: 'duplicates within a batch wait for the first; a failed send leaves no mark',
   A22: 'a mark counts only with what came of the event',
+  A23: 'whether an event is known is decided at once, and a write that fails does not end that',
   A24: 'a repeated download or result ends as one file and one row',
   A25: 'a bad record is its own failure',
   B1: 'a call that hangs has a time limit',
@@ -94,6 +95,7 @@ export const requirements = {
   G10: 'one structured logger, without a list of fields',
   G11: 'every metric of the table is emitted',
   G12: 'the reference is generated from the schema',
+  G13: 'figures name their machine and their script',
   G14: 'what users run is what is tested from end to end',
   G15: 'no secret survives redaction',
 };
@@ -112,7 +114,6 @@ export const guarantees = {
 export const elsewhere = {
   A11: 'the table poller is not part of this pipeline',
   A12: 'the table poller is not part of this pipeline',
-  A23: 'there is no remote store of marks: they lie in the log that is committed',
   B2: 'event hubs',
   B3: 'Kafka assignment; the embedded log hands out after it assigned',
   B9: 'no pool waits for a call when it closes',
@@ -126,7 +127,6 @@ export const elsewhere = {
   G1: 'Kafka',
   G2: 'Kafka',
   G3: 'Kafka',
-  G13: 'see performance.md',
   L2: 'a broker that restarts: Kafka',
   L9: 'hot reload is not part of this version',
 };

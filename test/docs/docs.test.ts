@@ -45,6 +45,14 @@ describe('the pages', () => {
     expect(named).toEqual(Object.keys(CODES));
   });
 
+  it('G13: figures say on what machine they were taken and which script repeats them', () => {
+    const text = readFileSync(join(root, 'docs', 'performance.md'), 'utf8');
+    expect(text).toMatch(/cores .* Node \d+\.\d+/s);
+    const scripts = [...text.matchAll(/\bbench\/([\w/-]+\.(?:ts|mjs))/g)].map(([, script]) => script!);
+    expect(scripts.length).toBeGreaterThan(3);
+    for (const script of scripts) expect(existsSync(join(root, 'bench', script)), script).toBe(true);
+  });
+
   it('hold only JSON that parses', () => {
     for (const [place, { text }] of of('json')) expect(() => JSON.parse(text) as unknown, place).not.toThrow();
   });

@@ -128,6 +128,24 @@ describe('xact-event-ingester', () => {
     expect(marks.has('t1', Date.now())).toBe(true);
   });
 
+  it('A23: a hundred duplicates are decided without asking anybody, also after a write that failed', async () => {
+    let full = false;
+    const bench = await workerBench({ fault: () => (full ? Object.assign(new Error('full'), { code: 'ENOSPC' }) : undefined) });
+    const events = Array.from({ length: 100 }, (_, index) => rawEvent(`t${index}`));
+    const first = ingester(bench);
+    full = true;
+    await bench.send('xact.events', ...events).catch(() => undefined);
+    full = false;
+    await bench.send('xact.events', ...events);
+    await bench.idle();
+    first.unsubscribe();
+    const again = ingester(bench);
+    await bench.send('xact.events', ...events);
+    await bench.idle();
+    expect(again.settled.filter(({ reason }) => reason === 'duplicate')).toHaveLength(100);
+    expect(new Set((await bench.read('xact.downloads_pending')).map(({ key }) => key)).size).toBe(100);
+  });
+
   it('A22: what was stopped before its tasks were durable is no duplicate when it comes again', async () => {
     const hang = answering('hang', ['enrichment_complete'], () => new Promise(() => undefined), { timeout: 60_000 });
     const stuck = await workerBench({ plugins: [hang.entry] });
