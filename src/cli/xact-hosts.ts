@@ -24,6 +24,7 @@ import type { Failing } from '../runtime/failure-route.js';
 import { guard } from '../runtime/guarded-call.js';
 import { outboxCalls } from '../runtime/outbox-calls.js';
 import { pluginActions, publisher } from '../runtime/plugin-actions.js';
+import { RetryOrder } from '../runtime/retry-order.js';
 import type { Sealing } from '../runtime/sealing.js';
 import { carrySink } from '../runtime/sink.js';
 import { chainsOf } from '../runtime/stage.js';
@@ -82,6 +83,7 @@ export async function hostFor(name: XactWorker, wiring: Wiring): Promise<WorkerH
   if (settings === undefined) throw new PenstockError('PS7000', `the configuration has no settings for ${name}`);
   const topics = name === 'xact-retry' ? await retryTopicsOf(transport, domain.retryDelaysMs) : consumedTopics(name, domain.retryDelaysMs);
   const make = await builderFor(name, wiring);
+  const retryOrder = retryOrderFor(name, options);
   const host: WorkerHost = workerHost({
     name,
     // Each delay has a consumer of its own: a long one that is full must not hold back a short one.
@@ -92,12 +94,25 @@ export async function hostFor(name: XactWorker, wiring: Wiring): Promise<WorkerH
     metrics,
     health,
     build: (source, signal) => {
-      const shared = sharedOptions(name, source, signal, wiring, host);
+      const shared = { ...sharedOptions(name, source, signal, wiring, host), ...(retryOrder === undefined ? {} : { retryOrder }) };
       return make(settings.concurrency === undefined ? shared : { ...shared, concurrency: settings.concurrency });
     },
   });
   return host;
 }
+
+/** Keys that wait for a retry are remembered beside the records: a store is open before the worker is handed the first of them. */
+function retryOrderFor(name: XactWorker, { config, transport, metrics }: PipelineOptions): RetryOrder | undefined {
+  const settings = config.perDomain[XACT]!.workers[name]?.retryOrder;
+  if (settings === undefined) return undefined;
+  const store = `${name}.parked`;
+  const marks = transport.marks(store, { capacity: PARKED_KEYS });
+  watchMarks(metrics, store, marks);
+  return new RetryOrder({ group: name, marks, store, ...settings });
+}
+
+/** The most keys of a worker that wait for a retry at once; beyond it those that would be given up first are not waited for. */
+const PARKED_KEYS = 1_000_000;
 
 /** What all workers have in common: plugins, actions, retries, counting. */
 function sharedOptions(

@@ -16,6 +16,8 @@ export interface WorkerShape {
   /** Only of a worker whose own step is waited for. */
   readonly concurrency?: number;
   readonly credits: number;
+  /** Only of a worker that works by key: its order may be kept across retries. */
+  readonly byKey?: true;
 }
 
 export const DOMAINS: readonly DomainShape[] = [
@@ -35,9 +37,9 @@ export const DOMAINS: readonly DomainShape[] = [
       'error',
     ],
     workers: [
-      { name: 'xact-event-ingester', about: 'Reads raw events and makes download tasks of them.', credits: 2000 },
-      { name: 'xact-download', about: 'Fetches files to the local cache.', concurrency: 50, credits: 200 },
-      { name: 'xact-upload', about: 'Puts cached files into blob storage.', concurrency: 32, credits: 200 },
+      { name: 'xact-event-ingester', about: 'Reads raw events and makes download tasks of them.', credits: 2000, byKey: true },
+      { name: 'xact-download', about: 'Fetches files to the local cache.', concurrency: 50, credits: 200, byKey: true },
+      { name: 'xact-upload', about: 'Puts cached files into blob storage.', concurrency: 32, credits: 200, byKey: true },
       { name: 'xact-result-processor', about: 'Writes results to the attachment tables.', credits: 5000 },
       { name: 'xact-delta-events', about: 'Writes raw events to the event table.', credits: 5000 },
       { name: 'xact-retry', about: 'Holds retries until they are due and gives them back.', credits: 1000 },

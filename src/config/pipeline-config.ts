@@ -110,6 +110,19 @@ export interface WorkerConfig {
   readonly credits: number;
   /** The most bytes of such messages. */
   readonly maxInFlightBytes: number;
+  /** Of a worker that keeps the order of a key across retries. */
+  readonly retryOrder: RetryOrderConfig | undefined;
+}
+
+export const RETRY_ORDERS = ['none', 'key'] as const;
+
+export interface RetryOrderConfig {
+  /** How long a message waits in place behind one that is retried. */
+  readonly waitMs: number;
+  /** The most messages of one key that do. */
+  readonly maxWaiting: number;
+  /** How long after it was due a retried message is waited for. */
+  readonly giveUpMs: number;
 }
 
 export interface HttpConfig {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { DOMAINS, type DomainShape, type WorkerShape } from './domains.js';
-import { KAFKA_COMPRESSIONS, KAFKA_PROFILES, LOG_LEVELS, SASL_MECHANISMS } from './pipeline-config.js';
+import { KAFKA_COMPRESSIONS, KAFKA_PROFILES, LOG_LEVELS, RETRY_ORDERS, SASL_MECHANISMS } from './pipeline-config.js';
 import { duration, parseDuration, size } from './quantities.js';
 import { addressAndPort, count, textList } from './written.js';
 
@@ -34,10 +34,25 @@ const topic = (title: string, about: string, partitions: number, retention: stri
     retention: duration().prefault(retention).describe('How long records are kept.'),
   });
 
-const workerSection = ({ name, about, credits, concurrency }: WorkerShape) => {
+/** What is said of retries of a worker that works by key. */
+const retrySection = (worker: string) =>
+  section(`${worker}.retry`, 'What waits for a message that is retried.', {
+    order: z
+      .enum(RETRY_ORDERS)
+      .default('none')
+      .describe('`key`: later messages of the same key wait until it has left for good; `none`: they go on and may overtake it.'),
+    wait: duration()
+      .prefault('5s')
+      .describe('How long a message waits in place before it goes to the retry topic behind the one it waits for.'),
+    waiting: count(1, MOST).default(100).describe('The most messages of one key that wait in place.'),
+    give_up: duration().prefault('1h').describe('How long after it was due a retried message is waited for; then those behind it go on.'),
+  });
+
+const workerSection = ({ name, about, credits, concurrency, byKey }: WorkerShape) => {
   const fields = {
     credits: count(1, MOST).default(credits).describe('The most messages taken and unsettled at once.'),
     max_in_flight_bytes: size().prefault('64MiB').describe('The most bytes of messages taken and unsettled at once.'),
+    ...(byKey === undefined ? {} : { retry: retrySection(name) }),
   };
   if (concurrency === undefined) return section(name, about, fields);
   return section(name, about, {

@@ -3,7 +3,15 @@ import { type Diagnostic, fit, type Path } from '../diagnostics/index.js';
 import { type DomainShape, DOMAINS } from './domains.js';
 import type { Environment } from './environment.js';
 import { finding, missingVariable } from './findings.js';
-import type { DomainConfig, HttpConfig, KafkaConfig, PipelineConfig, TopicsConfig } from './pipeline-config.js';
+import type {
+  DomainConfig,
+  HttpConfig,
+  KafkaConfig,
+  PipelineConfig,
+  RETRY_ORDERS,
+  RetryOrderConfig,
+  TopicsConfig,
+} from './pipeline-config.js';
 import { pipelineSchema, type WrittenDomain, type WrittenPipeline } from './pipeline-schema.js';
 import type { Reading, YamlFile } from './yaml-file.js';
 
@@ -184,12 +192,30 @@ function readDomain(domain: DomainShape, value: WrittenPipeline): DomainConfig {
     workers: Object.fromEntries(
       Object.entries(written.workers).map(([name, worker]) => [
         name,
-        { concurrency: concurrencyOf(worker), credits: worker.credits, maxInFlightBytes: worker.max_in_flight_bytes },
+        {
+          concurrency: concurrencyOf(worker),
+          credits: worker.credits,
+          maxInFlightBytes: worker.max_in_flight_bytes,
+          retryOrder: retryOrderOf(worker),
+        },
       ]),
     ),
     dedupe: { windowMs: written.dedupe.window, capacity: written.dedupe.capacity },
     deltaEvents: { runEventIngestPlugins: written.delta_events.run_event_ingest_plugins },
   };
+}
+
+/** Only of workers that work by key. */
+function retryOrderOf(worker: object): RetryOrderConfig | undefined {
+  const { retry } = worker as { readonly retry?: WrittenRetry };
+  return retry?.order === 'key' ? { waitMs: retry.wait, maxWaiting: retry.waiting, giveUpMs: retry.give_up } : undefined;
+}
+
+interface WrittenRetry {
+  readonly order: (typeof RETRY_ORDERS)[number];
+  readonly wait: number;
+  readonly waiting: number;
+  readonly give_up: number;
 }
 
 /** Only some workers have one. */

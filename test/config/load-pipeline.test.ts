@@ -85,7 +85,8 @@ kafka:
   brokers: "a:1, b:2"
   xact:
     retry_delays: 50ms,1s
-    workers: { xact-download: { concurrency: 7, max_in_flight_bytes: 1MiB } }
+    workers:
+      xact-download: { concurrency: 7, max_in_flight_bytes: 1MiB, retry: { order: key, wait: 1s, give_up: 10m } }
     topics: { named: { xact.dlq: { partitions: 1 } } }
     delta_events: { run_event_ingest_plugins: true }
 http: { allowed_hosts: [A.example], resolve: { Files.example: "127.0.0.1:4171", "v6.example": "[::1]:80" } }
@@ -98,6 +99,9 @@ drain_timeout: 5
     expect(config.brokers).toEqual(['a:1', 'b:2']);
     expect(config.perDomain['xact']).toMatchObject({ retryDelaysMs: [50, 1000], deltaEvents: { runEventIngestPlugins: true } });
     expect(config.perDomain['xact']!.workers['xact-download']).toMatchObject({ concurrency: 7, credits: 200, maxInFlightBytes: 2 ** 20 });
+    const retryOrder = { waitMs: 1000, maxWaiting: 100, giveUpMs: 600_000 };
+    expect(config.perDomain['xact']!.workers['xact-download']).toMatchObject({ retryOrder });
+    expect(config.perDomain['xact']!.workers['xact-upload']!.retryOrder).toBeUndefined();
     expect(topicSettings(config.perDomain['xact']!.topics, 'xact.dlq', 'deadLetter')).toEqual({ partitions: 1, retentionMs: 604_800_000 });
     expect(config.http.allowedHosts).toEqual(['a.example']);
     expect(config.http.resolve).toEqual({
