@@ -187,6 +187,7 @@ export const DEFECTS: readonly Defect[] = [
     name: 'a throw loses the claim',
     rules: ['lost'],
     plant: () => ({
+      duplicates: false,
       worker: bare(
         steps((items$, { handle }) =>
           items$.pipe(
