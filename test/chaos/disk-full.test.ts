@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Command } from '../e2e/support/command.js';
+import { type Command, lastLine, unbalanced } from '../e2e/support/command.js';
 import { holdingsOf, lastingOf, reconcile } from '../e2e/support/reconcile.js';
 import { Workspace } from '../e2e/support/workspace.js';
 
@@ -26,7 +26,7 @@ describe('a disk without room', () => {
   let lines: readonly Buffer[];
 
   beforeEach(async () => {
-    place = await Workspace.open({ seed: 9 });
+    place = await Workspace.open({ seed: 9, settings: { drain_timeout: '3s' } });
     lines = place.lines(EVENTS);
     await place.ingest(lines);
   });
@@ -71,6 +71,7 @@ describe('a disk without room', () => {
     worker.signal('SIGTERM');
     const ended = await worker.ended();
     expect(ended.signal, ended.stderr).toBeNull();
+    expect(unbalanced(lastLine(ended))).toEqual([]);
     await place.untilIdle();
     await nothingLost();
   });
