@@ -1,14 +1,16 @@
+import dgram from 'node:dgram';
 import net from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { PenstockError } from '../diagnostics/index.js';
 import { microtasksDrained } from './process-clock.js';
 
 const realConnect = net.Socket.prototype.connect;
+const realSend = dgram.Socket.prototype.send;
 const realNow = performance.now.bind(performance);
 
-/** Work on files is waited for: it takes no virtual time. */
-const FILES = /^(?:FSReq|CloseReq)/;
-/** What takes longer is no work on a file, but somebody who waits at a pipe: it is not waited for again. */
+/** Work on files, and names that are looked up, are waited for: they take no virtual time. */
+const SHORT_WORK = /^(?:FSReq|CloseReq|GetAddrInfo|GetNameInfo)/;
+/** What takes longer is no such work, but somebody who waits at a pipe: it is not waited for again. */
 const LONGEST_MS = 2_000;
 
 /** What stands outside of virtual time while a drawing is played: connections are refused, files are waited for, and what else is pending is named. */
@@ -17,29 +19,43 @@ export class Outside {
   private readonly asked: string[] = [];
   private closed = false;
   private patient = true;
+  private refusing = 0;
 
   /** Refuses connections from now on. */
   close(): void {
     this.closed = true;
-    const { asked } = this;
-    const refuse = function (this: net.Socket, ...args: unknown[]): net.Socket {
-      const place = placeOf(args);
-      asked.push(place);
-      this.destroy(
-        new PenstockError('PS5003', `a connection to ${place} was asked for while time is virtual`, {
-          category: 'permanent',
-          help: 'answer the action by a mock, or hand the subject a function that only seems to connect',
-        }),
-      );
+    const refuse = (place: string, tell: (error: PenstockError) => void): void => this.refuse(place, tell);
+    net.Socket.prototype.connect = function (this: net.Socket, ...args: unknown[]) {
+      refuse(placeOf(args), (error) => this.destroy(error));
       return this;
-    };
-    net.Socket.prototype.connect = refuse as typeof realConnect;
+    } as typeof realConnect;
+    dgram.Socket.prototype.send = function (this: dgram.Socket, ...args: unknown[]) {
+      const callback = args.findLast((arg) => typeof arg === 'function') as ((error: Error) => void) | undefined;
+      refuse('a datagram’s address', (error) => (callback === undefined ? this.emit('error', error) : callback(error)));
+    } as typeof realSend;
   }
 
   /** Lets connections be made again. May be called twice. */
   open(): void {
-    if (this.closed) net.Socket.prototype.connect = realConnect;
+    if (this.closed) {
+      net.Socket.prototype.connect = realConnect;
+      dgram.Socket.prototype.send = realSend;
+    }
     this.closed = false;
+  }
+
+  /** A turn later, as a network would: whoever connects has to be listening. */
+  private refuse(place: string, tell: (error: PenstockError) => void): void {
+    this.asked.push(place);
+    this.refusing += 1;
+    const error = new PenstockError('PS5003', `a connection to ${place} was asked for while time is virtual`, {
+      category: 'permanent',
+      help: 'answer the action by a mock, or hand the subject a function that only seems to connect',
+    });
+    void microtasksDrained().then(() => {
+      this.refusing -= 1;
+      tell(error);
+    });
   }
 
   /** Where somebody wanted to connect to. */
@@ -50,9 +66,10 @@ export class Outside {
   /** Resolves when promises have settled and files were read. */
   async quiet(): Promise<void> {
     await microtasksDrained();
-    if (!this.patient || !worksOnFiles()) return;
+    const busy = (): boolean => this.refusing > 0 || isAtWork();
+    if (!this.patient || !busy()) return;
     const began = realNow();
-    while (worksOnFiles() && this.patient) {
+    while (busy() && this.patient) {
       await microtasksDrained();
       this.patient = realNow() - began < LONGEST_MS;
     }
@@ -66,8 +83,8 @@ export class Outside {
   }
 }
 
-function worksOnFiles(): boolean {
-  return process.getActiveResourcesInfo().some((name) => FILES.test(name));
+function isAtWork(): boolean {
+  return process.getActiveResourcesInfo().some((name) => SHORT_WORK.test(name));
 }
 
 function counts(): ReadonlyMap<string, number> {

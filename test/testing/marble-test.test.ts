@@ -40,6 +40,10 @@ marbleTest('a webhook is tried again as its answers say', (t) => {
   expect(hook.calls).toEqual([]);
 });
 
+marbleTest.skip('a case that is left out', () => {
+  ran += 1;
+});
+
 afterAll(() => expect(ran).toBe(2));
 
 describe('a case', () => {

@@ -1,12 +1,16 @@
+import dgram from 'node:dgram';
+import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
+import https from 'node:https';
 import { createRequire } from 'node:module';
 import net, { type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setInterval as fromNode, setTimeout as laterFromNode } from 'node:timers';
 import { scheduler, setInterval as each, setTimeout as sleep } from 'node:timers/promises';
+import tls from 'node:tls';
 import { promisify } from 'node:util';
 import { interval, Observable, tap } from 'rxjs';
 import { afterEach, describe, expect, it, vi } from 'vitest';
@@ -113,12 +117,41 @@ describe('connections', () => {
     ['by port', (port) => net.connect(port), /to localhost:[0-9]+ was/],
     ['by port and host', (port) => net.connect(port, '127.0.0.1'), /to 127.0.0.1:[0-9]+ was/],
     ['by path', () => net.connect('/nowhere/socket'), /to \/nowhere\/socket was/],
+    ['with TLS', (port) => tls.connect(port, '127.0.0.1'), /to 127.0.0.1:[0-9]+ was/],
     ['of a socket that is there', (port) => new net.Socket().connect({ port, host: '127.0.0.1' }), /to 127.0.0.1:[0-9]+ was/],
   ])('are refused %s', async (_, connect, message) => {
     const port = await server();
     const socket = calling(() => new Promise((resolve) => connect(port).once('error', resolve)));
     expect(await problems(socket, { in: 'a-|', out: 'a-|' })).toEqual([expect.stringMatching(message)]);
   });
+
+  it('are refused of clients that listen only afterwards, and of datagrams', async () => {
+    const errors: unknown[] = [];
+    const refused = (error: unknown): void => void errors.push(error);
+    const asking = calling(async () => {
+      await new Promise<void>((resolve) => {
+        https.get('https://127.0.0.1:1/').on('error', (error) => resolve(refused(error)));
+      });
+      const socket = dgram.createSocket('udp4');
+      await new Promise<void>((resolve) => {
+        socket.send('x', 9, '127.0.0.1', (error) => resolve(refused(error)));
+      });
+      await new Promise<void>((resolve) => {
+        socket.once('error', (error) => resolve(refused(error))).send('x', 9, '127.0.0.1');
+      });
+    });
+    expect(await problems(asking, { in: 'a-|', out: 'a-|' })).toHaveLength(3);
+    expect(errors).toMatchObject([{ code: 'PS5003' }, { code: 'PS5003' }, { code: 'PS5003' }]);
+  });
+
+  it('names are looked up in no time', () =>
+    marbles(
+      beside(
+        calling(() => lookup('localhost')),
+        interval(1),
+      ),
+      { in: 'a-----|', out: 'a-----|' },
+    ));
 });
 
 describe('what a drawing cannot time', () => {

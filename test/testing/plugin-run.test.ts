@@ -1,3 +1,4 @@
+import { ignoreElements, tap } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { esxProcessor } from '../../plugins/esx-processor.js';
 import { eventFilter } from '../../plugins/event-filter.js';
@@ -126,6 +127,23 @@ describe('runPlugin', () => {
       ),
       { success: false },
     );
+  });
+
+  it('tells what failed in a plugin that is an operator over deliveries', async () => {
+    const operator = defineOpenPlugin({
+      name: 'operator',
+      version: '1.0.0',
+      summary: 'Fails.',
+      reads: messages<{ status: string }>(),
+      deliveries: () => (source) =>
+        source.pipe(
+          tap((delivery) => delivery.fail(new Error('broken'))),
+          ignoreElements(),
+        ),
+    });
+    const run = await runPlugin(operator(), completed);
+    assertPluginResult(run, { success: false, terminated: true });
+    expect(run.error).toMatchObject({ message: 'broken' });
   });
 
   it('tells what whatever comes next would see, and what was chosen at error', async () => {

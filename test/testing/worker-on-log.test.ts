@@ -129,6 +129,25 @@ describe('a whole worker on a log', () => {
     expect(found).toMatchObject([{ lane: 'in', at: 1, frame: 1 }]);
   });
 
+  it('names what came again and never left', async () => {
+    let given = false;
+    const once = workerOnLog(
+      ({ source }) =>
+        source.pipe(
+          callEach(
+            (_, delivery) =>
+              new Promise(() => {
+                if (!given) setTimeout(() => delivery.settle('released', 'not now'), 1);
+                given = true;
+              }),
+          ),
+        ),
+      { log: { releaseMs: 3 } },
+    );
+    const { problems: found } = await playMarbles(once, { in: 'a---', released: '-a' });
+    expect(found).toMatchObject([{ lane: 'in', text: expect.stringMatching(/^a entered at 4 ms and never left/) }]);
+  });
+
   it('cannot be played at once, and nothing else drains', async () => {
     expect(() => marblesSync(subject(), { in: 'a|' })).toThrow(/a whole worker works by promises/);
     await expect(marbles((source) => source, { in: 'a|', drain: '-!' })).rejects.toThrow(/only a whole worker drains/);

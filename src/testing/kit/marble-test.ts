@@ -6,6 +6,9 @@ import { MarblesError } from '../report.js';
 /** The test function of a runner: vitest's, jest's, mocha's or Node's own. */
 export type Register = (name: string, run: (context?: unknown) => Promise<void>) => unknown;
 
+/** Some runners can leave a test out, or run it alone. */
+type Runner = Register & { readonly only?: Register; readonly skip?: Register };
+
 type Write = (t: MarbleCase) => void | Promise<unknown>;
 
 /** Writes and plays one case, in whatever test it stands. */
@@ -19,6 +22,17 @@ export async function marbleCase(write: Write, options?: MarblesOptions): Promis
 export function marbleTest(name: string, write: Write, options?: MarblesOptions): void {
   registered()(name, testOf(name, write, options));
 }
+
+/** The only tests of the file that run. */
+marbleTest.only = (name: string, write: Write, options?: MarblesOptions): void => {
+  const runner = registered();
+  (runner.only ?? runner)(name, testOf(name, write, options));
+};
+
+/** A test that is left out. */
+marbleTest.skip = (name: string, write: Write, options?: MarblesOptions): void => {
+  registered().skip?.(name, testOf(name, write, options));
+};
 
 /** What a runner runs. */
 export function testOf(name: string, write: Write, options?: MarblesOptions): (context?: unknown) => Promise<void> {
@@ -38,14 +52,14 @@ export function mockWebhook(t: MarbleCase, target: string, answers: string | rea
 }
 
 // Vitest tells of itself only by import, which a test that is being registered cannot wait for.
-const vitest = '__vitest_worker__' in globalThis ? ((await import('vitest')) as { readonly it: Register }) : undefined;
+const vitest = '__vitest_worker__' in globalThis ? ((await import('vitest')) as { readonly it: Runner }) : undefined;
 
-function registered(): Register {
+function registered(): Runner {
   if (vitest !== undefined) return vitest.it;
-  const { it, test } = globalThis as { readonly it?: Register; readonly test?: Register };
+  const { it, test } = globalThis as { readonly it?: Runner; readonly test?: Runner };
   const global = it ?? test;
   if (global !== undefined) return global;
-  const node = createRequire(import.meta.url)('node:test') as { readonly test: Register };
+  const node = createRequire(import.meta.url)('node:test') as { readonly test: Runner };
   return node.test;
 }
 
