@@ -18,8 +18,8 @@ export interface Held extends PartitionName {
   straying: boolean;
   /** When something was last fetched or there was nothing to fetch, in milliseconds since 1970. */
   movedAt: number;
-  /** What this member has committed, and what it may have committed. */
-  readonly commits: Set<string>;
+  /** What this member has committed last, and what it may have committed. */
+  readonly commits: string[];
 }
 
 export function hold(name: PartitionName, epoch: number, progress: Progress, bounds: PartitionOffsets, now: number): Held {
@@ -33,7 +33,7 @@ export function hold(name: PartitionName, epoch: number, progress: Progress, bou
     paused: false,
     straying: false,
     movedAt: now,
-    commits: new Set([commitText(progress)]),
+    commits: [commitText(progress)],
   };
 }
 

@@ -1,10 +1,12 @@
 import type { EachBatchPayload, Kafka } from 'kafkajs';
 import { PenstockError } from '../../diagnostics/index.js';
 import { nameOf } from '../balance.js';
+import type { Progress } from '../ledger.js';
 import type { BeatAnswer, Change, Lease, PartitionName, WriteResult, WriteUnit } from '../log-store.js';
 import type { Prepared } from '../prepared.js';
 import type { LogRecord } from '../transport.js';
 import { CommitPath, type CommitRequest } from './commit-path.js';
+import { protocolType } from './failure.js';
 import { commitText, type Held, hold, startOf } from './held-partition.js';
 import { GroupView, type SharedMember } from './group-view.js';
 import type { MarkTopics } from './mark-topics.js';
@@ -200,7 +202,7 @@ export class KafkaMember implements SharedMember {
     this.joins += 1;
     this.joinedAt = 0;
     this.partitions.clear();
-    if (!this.closed && reason !== undefined) this.setFault(reason);
+    if (!this.closed && reason !== undefined) this.setFault(reason, isStartUp(reason) && this.failures === 0);
     this.reshape();
     await session.close();
     return reason;
@@ -254,21 +256,21 @@ export class KafkaMember implements SharedMember {
     for (let attempt = 1; this.joins === join && !this.closed; attempt += 1) {
       try {
         const { directory, marks, group } = this.options;
-        const topics = [...new Set(partitions.map(({ topic }) => topic))];
-        const committed = await directory.progress(group, topics);
-        const bounds = await directory.offsetsOf(topics);
-        await marks.restore(
-          partitions.filter((partition) => !this.partitions.has(nameOf(partition))),
-          Date.now(),
-        );
+        const committed = await directory.progress(group, topicsOf(partitions));
         if (this.joins !== join || this.closed) return;
-        for (const partition of partitions) {
+        for (const held of this.partitions.values()) this.check(held, committed.get(nameOf(held)));
+        // What stays goes on at once: while members come and go, what is new may take long to begin.
+        this.path.changed();
+        const fresh = partitions.filter((partition) => !this.partitions.has(nameOf(partition)));
+        const bounds = await directory.offsetsOf(topicsOf(fresh));
+        await marks.restore(fresh, Date.now());
+        if (this.joins !== join || this.closed) return;
+        for (const partition of fresh) {
           const found = bounds.get(partition.topic)?.[partition.partition];
           if (found !== undefined) this.begin(partition, committed.get(nameOf(partition)), found);
         }
         this.fetches = 0;
         this.watchdog.start();
-        this.path.changed();
         this.reshape();
         return;
       } catch (error) {
@@ -278,14 +280,15 @@ export class KafkaMember implements SharedMember {
     }
   }
 
+  /** A partition that stayed through an assignment may have been somebody else's in between: then it is begun anew. */
+  private check(held: Held, committed: Progress | undefined): void {
+    if (committed === undefined || held.commits.includes(commitText(committed))) return;
+    this.partitions.delete(nameOf(held));
+    this.session?.pause(held);
+    this.reshape();
+  }
+
   private begin(partition: PartitionName, committed: Parameters<typeof startOf>[0], bounds: Parameters<typeof startOf>[1]): void {
-    const name = nameOf(partition);
-    const before = this.partitions.get(name);
-    if (before !== undefined) {
-      before.end = bounds.end;
-      // Nobody else has had it meanwhile: what is out goes on.
-      if (committed === undefined || before.commits.has(commitText(committed))) return;
-    }
     let progress = startOf(committed, bounds, this.options.from);
     if (progress === undefined) {
       const { topic, partition: number } = partition;
@@ -298,7 +301,7 @@ export class KafkaMember implements SharedMember {
     }
     this.epochs += 1;
     const held = hold(partition, this.epochs, progress, bounds, Date.now());
-    this.partitions.set(name, held);
+    this.partitions.set(nameOf(held), held);
     this.session?.seek(held, progress.offset);
     this.session?.resume(held);
   }
@@ -379,7 +382,7 @@ export class KafkaMember implements SharedMember {
   private commit(request: CommitRequest): Promise<void> {
     if (this.via === undefined) return Promise.reject(this.fault ?? notJoined(this.options.group));
     for (const { topic, partitions } of request.topics) {
-      for (const { partition, text } of partitions) this.partitions.get(nameOf({ topic, partition }))?.commits.add(text);
+      for (const { partition, text } of partitions) remember(this.partitions.get(nameOf({ topic, partition }))?.commits, text);
     }
     return this.via(request);
   }
@@ -390,11 +393,11 @@ export class KafkaMember implements SharedMember {
     return { records: settings.readAhead.records, bytes: Math.min(settings.readAhead.bytes, share) };
   }
 
-  private setFault(fault: PenstockError | undefined): void {
+  private setFault(fault: PenstockError | undefined, quiet = false): void {
     const before = this.fault;
     this.fault = fault;
     if (fault === undefined || before?.message === fault.message) return;
-    this.options.settings.onWarning(fault);
+    if (!quiet) this.options.settings.onWarning(fault);
     this.reshape();
   }
 
@@ -422,6 +425,24 @@ export class KafkaMember implements SharedMember {
       };
     });
   }
+}
+
+const MOST_COMMITS = 8;
+
+/** A commit whose answer is lost may count as well, so the last few are known. */
+function remember(commits: string[] | undefined, text: string): void {
+  if (commits === undefined || commits.at(-1) === text) return;
+  commits.push(text);
+  if (commits.length > MOST_COMMITS) commits.shift();
+}
+
+function topicsOf(partitions: readonly PartitionName[]): readonly string[] {
+  return [...new Set(partitions.map(({ topic }) => topic))];
+}
+
+/** Brokers that have just started, or have just taken a group over, ask for a moment. */
+function isStartUp(error: PenstockError): boolean {
+  return ['GROUP_LOAD_IN_PROGRESS', 'GROUP_COORDINATOR_NOT_AVAILABLE', 'NOT_COORDINATOR_FOR_GROUP'].includes(protocolType(error) ?? '');
 }
 
 function notThere(topics: readonly string[]): PenstockError {

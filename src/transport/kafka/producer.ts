@@ -48,8 +48,9 @@ interface Lane {
   busy: boolean;
 }
 
-/** The client's cost of a send grows with the square of its records. */
-const MOST_RECORDS = 1000;
+const MOST_RECORDS = 5000;
+/** A client sends to a broker one request at a time, and writes the next only when the last is answered: several keep both sides busy. */
+const MOST_ENGINES = 3;
 const PAUSE_MS = 100;
 const MOST_PAUSE_MS = 2000;
 
@@ -72,7 +73,8 @@ const SEQUENCE = new Set([
 export class BatchingProducer {
   private readonly lanes = new Map<string, Lane>();
   private readonly engines = new Set<Engine>();
-  private current: Engine | undefined;
+  /** Those that take new batches. */
+  private readonly current = new Set<Engine>();
   private closed = false;
   private out = 0;
   private readonly idlers: (() => void)[] = [];
@@ -152,7 +154,10 @@ export class BatchingProducer {
 
   private async deliver(lane: Lane, batch: readonly Entry[]): Promise<void> {
     const deadline = Date.now() + this.options.settings.deliveryTimeoutMs;
-    const messages = batch.map(({ message }) => message);
+    const messages = ofOnePartition(
+      batch.map(({ message }) => message),
+      lane.partition,
+    );
     let engine = this.engine();
     let sent = false;
     for (let attempt = 0; ; attempt += 1) {
@@ -227,29 +232,30 @@ export class BatchingProducer {
     if (this.out === 0) for (const resolve of this.idlers.splice(0)) resolve();
   }
 
-  /** The engine of new batches; the caller leaves it when its batch is settled. */
+  /** The engine of a new batch: one that is idle, else another, up to `MOST_ENGINES`. The caller leaves it when its batch is settled. */
   private engine(): Engine {
-    let engine = this.current;
-    if (engine === undefined) {
-      const producer = this.options.client().producer({
-        idempotent: true,
-        maxInFlightRequests: 1,
-        allowAutoTopicCreation: false,
-        metadataMaxAge: this.options.settings.metadataMaxAgeMs,
-        createPartitioner:
-          () =>
-          ({ message }) =>
-            message.partition ?? 0,
-        retry: { retries: 6, initialRetryTime: 50, maxRetryTime: 1000 },
-      });
-      const connected = producer.connect();
-      // Whoever sends meets the failure; nobody may be sending yet.
-      connected.catch(() => undefined);
-      engine = { producer, connected, users: 0, retired: false };
-      this.engines.add(engine);
-      this.current = engine;
-    }
-    engine.users += 1;
+    let best: Engine | undefined;
+    for (const engine of this.current) if (best === undefined || engine.users < best.users) best = engine;
+    if (best === undefined || (best.users > 0 && this.current.size < MOST_ENGINES)) best = this.makeEngine();
+    best.users += 1;
+    return best;
+  }
+
+  private makeEngine(): Engine {
+    const producer = this.options.client().producer({
+      idempotent: true,
+      maxInFlightRequests: 1,
+      allowAutoTopicCreation: false,
+      metadataMaxAge: this.options.settings.metadataMaxAgeMs,
+      createPartitioner: () => () => 0, // never asked: every send is of one partition
+      retry: { retries: 6, initialRetryTime: 50, maxRetryTime: 1000 },
+    });
+    const connected = producer.connect();
+    // Whoever sends meets the failure; nobody may be sending yet.
+    connected.catch(() => undefined);
+    const engine = { producer, connected, users: 0, retired: false };
+    this.engines.add(engine);
+    this.current.add(engine);
     return engine;
   }
 
@@ -260,7 +266,7 @@ export class BatchingProducer {
 
   private retire(engine: Engine): void {
     engine.retired = true;
-    if (this.current === engine) this.current = undefined;
+    this.current.delete(engine);
   }
 
   private async disconnect(engine: Engine): Promise<void> {
@@ -271,6 +277,14 @@ export class BatchingProducer {
       // Its connections are broken: that is why it goes.
     }
   }
+}
+
+/**
+ * The client sorts the messages of a send by partition, at a cost that grows with the square of their number. All of these are of one partition, so
+ * the one pass that it makes over them to sort them is answered at once.
+ */
+function ofOnePartition(messages: Message[], partition: number): Message[] {
+  return Object.defineProperty(messages, 'reduce', { value: () => ({ [partition]: messages }) });
 }
 
 /** Whether the engine's connection was made at all. */

@@ -1,0 +1,84 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { Broker } from '../broker/broker.js';
+import { until } from '../transport/collector.js';
+import { bundleChild } from './children.js';
+import { Crew, expectWhole } from './crew.js';
+import { pause, times } from './scale.js';
+
+const NODES = [1, 2, 3] as const;
+/** What the client needs after the death of a group's coordinator, and the members' session. */
+const RECOVERY_MS = 10_000 + 6000;
+
+let program: string;
+let broker: Broker;
+let crew: Crew;
+
+beforeAll(async () => {
+  program = await bundleChild('chaos-child');
+});
+
+beforeEach(async () => {
+  broker = await Broker.start({ nodes: 3 });
+  crew = await Crew.gather({ broker, program, group: 'crew' });
+  await Promise.all([crew.add(), crew.add(), crew.add()]);
+  crew.produce();
+  await until('a start', () => crew.workers.every((worker) => worker.settled.length > 0), 60_000);
+});
+
+afterEach(async () => {
+  await crew.dismiss();
+  await broker.stop();
+});
+
+afterAll(() => rm(join(program, '..'), { recursive: true, force: true }));
+
+/** Waits until something that was sent after now has been handed out. */
+async function goesOn(within: number): Promise<void> {
+  const before = crew.sent.length;
+  await until('the producer to go on', () => crew.sent.length > before + 200, within);
+  const wanted = new Set(crew.sent.slice(before + 100, before + 200));
+  await until('the workers to go on', () => crew.workers.some((worker) => worker.handedOut.some((value) => wanted.has(value))), within);
+}
+
+async function reckon(what: string) {
+  await crew.stopProducing();
+  const found = await crew.reckon(240_000);
+  console.log(`${what}: ${JSON.stringify(found)}, longest stall ${crew.longestStall} ms`);
+  expectWhole(found);
+  return found;
+}
+
+it('L2: each of three brokers is killed in turn, the coordinator of the group among them: the workers recover by themselves', async () => {
+  for (let round = 0; round < times(1, 3); round += 1) {
+    for (const id of NODES) {
+      await broker.node(id).kill();
+      await pause(3000);
+      await broker.node(id).up();
+      await goesOn(60_000);
+    }
+  }
+  await reckon('brokers killed in turn');
+  expect(crew.longestStall).toBeLessThan(RECOVERY_MS + 5000);
+});
+
+it('L2: all brokers are killed for a while: workers wait, and go on by themselves; memory is flat', async () => {
+  const before = Math.max(...crew.workers.map((worker) => worker.memory()));
+  await Promise.all(NODES.map((id) => broker.node(id).kill()));
+  await pause(times(10_000, 30_000));
+  await Promise.all(NODES.map((id) => broker.node(id).up()));
+  await goesOn(120_000);
+  await reckon('all brokers killed');
+  const after = Math.max(...crew.workers.map((worker) => worker.memory()));
+  expect(after).toBeLessThan(before + 60_000_000);
+});
+
+it('L2: brokers are restarted one after another by SIGTERM', async () => {
+  for (const id of NODES) {
+    await broker.node(id).term();
+    await broker.node(id).up();
+    await goesOn(60_000);
+  }
+  await reckon('rolling restart');
+});
