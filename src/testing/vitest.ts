@@ -65,7 +65,13 @@ function nameOf(one: unknown): string | undefined {
   return typeof name === 'string' && name !== '' ? name : undefined;
 }
 
+/** The file under test, and those that it names if it is a pipeline. */
 function configFiles(path: string, config: unknown): readonly string[] {
   if (typeof config !== 'string') return [];
-  return [resolve(dirname(path), config), resolve(config)].filter((file) => existsSync(file)).slice(0, 1);
+  const file = [resolve(dirname(path), config), resolve(config)].find((one) => existsSync(one));
+  if (file === undefined) return [];
+  const folder = dirname(file);
+  const named = [...readFileSync(file, 'utf8').matchAll(/config_path:\s*["']?([^\s"',}]+)/g)].map(([, name]) => name!);
+  const beside = named.map((name) => [resolve(name), resolve(folder, name), resolve(folder, '..', name)].find((one) => existsSync(one)));
+  return [file, ...beside.filter((one) => one !== undefined)];
 }

@@ -4,6 +4,9 @@ const PLAIN = ['out', 'filtered', 'failed', 'delivered', 'retried', 'dead_letter
 const ADDRESSED = ['publish', 'webhook', 'metric'] as const;
 const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
 
+/** What the names of expected lanes look like, for editors. */
+export const LANE_PATTERN = `^(?:${[...PLAIN, 'publish \\S+', `webhook (?:${METHODS.join('|')}) \\S+`, 'metric \\S+'].join('|')})$`;
+
 /** What is wrong with the name of an expected lane, and what to write instead; undefined when there is such a lane. */
 export function laneFault(name: string): { readonly message: string; readonly help: string } | undefined {
   if ((PLAIN as readonly string[]).includes(name)) return undefined;

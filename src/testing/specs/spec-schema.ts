@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import { allStages } from '../../config/domains.js';
 import { duration } from '../../config/quantities.js';
+import { LANE_PATTERN } from './lane-names.js';
 
 const lane = z
   .strictObject({
@@ -36,7 +38,7 @@ const message = z
   .looseObject({
     $like: z.union([z.string(), z.number()]).optional().describe('The letter whose fields it has where it says none of its own.'),
     $file: z.string().optional().describe('A file of JSON that holds all of it, from here or from the working directory.'),
-    $stage: z.string().optional().describe("Where it is; the case's stage when nothing is said."),
+    $stage: z.string().optional().describe("Where it is; the case's stage when nothing is said.").meta({ examples: allStages() }),
     $of: z.string().optional().describe('The stage whose messages it is like, where messages of every kind come by.'),
     $context: context.optional().describe('What plugins see beside the message.'),
   })
@@ -52,7 +54,7 @@ const changes = z
   .meta({ title: 'with' });
 
 const shared = {
-  stage: z.string().min(1).optional().describe('Where messages are that do not say it themselves.'),
+  stage: z.string().min(1).optional().describe('Where messages are that do not say it themselves.').meta({ examples: allStages() }),
   env: z.record(z.string(), z.string()).default({}).describe('Variables of the configuration. Those of the machine are not seen.'),
   with: changes.prefault({}).describe('What differs from the configuration.'),
   mocks: z
@@ -70,7 +72,11 @@ const caseSchema = z
     ...shared,
     in: z.string().describe('What enters, and when.'),
     sub: z.string().optional().describe('When somebody listens (`^`) and leaves (`!`).'),
-    expect: z.record(z.string(), laneSchema).default({}).describe('What each lane receives. A lane that is not there receives nothing.'),
+    expect: z
+      .record(z.string(), laneSchema)
+      .default({})
+      .describe('What each lane receives. A lane that is not there receives nothing.')
+      .meta({ propertyNames: { pattern: LANE_PATTERN } }),
     in_flight: z.string().default('').describe('Letters that are rightly still in flight at the end.'),
   })
   .meta({ title: 'a case' });

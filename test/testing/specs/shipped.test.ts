@@ -14,6 +14,7 @@ import {
   specJsonSchema,
   tellCase,
 } from '../../../src/testing/specs/index.js';
+import { LANE_PATTERN, laneFault } from '../../../src/testing/specs/lane-names.js';
 import { folderWith } from './folder.js';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
@@ -62,6 +63,40 @@ describe('the specs that ship', () => {
 describe('the schema of specs', () => {
   it('is fresh', async () => {
     await expect(`${JSON.stringify(specJsonSchema(), null, 2)}\n`).toMatchFileSnapshot(join(root, 'schema/marbles.json'));
+  });
+});
+
+describe('the names of lanes', () => {
+  it('are the same to editors and to the reader', () => {
+    const names = [
+      'out',
+      'filtered',
+      'failed',
+      'delivered',
+      'log',
+      'publish a.b',
+      'webhook POST https://x.y/z',
+      'metric a_b',
+      'header',
+      'email',
+    ];
+    const wrong = [
+      '',
+      'outt',
+      'in',
+      'sub',
+      'publish',
+      'publish a b',
+      'webhook https://x.y',
+      'webhook post https://x.y',
+      'webhook POST',
+      'metric',
+      'commit',
+    ];
+    for (const name of [...names, ...wrong]) {
+      expect(new RegExp(LANE_PATTERN).test(name), name).toBe(names.includes(name));
+      expect(laneFault(name) === undefined, name).toBe(names.includes(name));
+    }
   });
 });
 

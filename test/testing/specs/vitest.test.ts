@@ -33,6 +33,16 @@ describe('a spec as a test file', () => {
     expect(lines.at(-1)).toBe('});');
   });
 
+  it('runs again when what is under test changes, or a file that it names', () => {
+    const folder = folderWith({
+      'own/pipeline.yaml': 'kafka:\n  xact: { plugins: { config_path: "own/rules.yaml" } }\n',
+      'own/rules.yaml': RULES,
+    });
+    const [head] = testModule(join(folder, 'marbles/a.marbles.yaml'), 'config: ../own/pipeline.yaml\ncases: []\n').split('\n');
+    expect(head).toContain(`import "${join(folder, 'own/pipeline.yaml')}?raw";`);
+    expect(head).toContain(`import "${join(folder, 'own/rules.yaml')}?raw";`);
+  });
+
   it('has one test that tells why where there is no case to be found', () => {
     for (const text of ['', '- [', 'cases: []', 'cases: 3'])
       expect(testModule('/x/a.marbles.yaml', text)).toContain("it('can be read', () => tests.check());");
