@@ -119,9 +119,10 @@ export class MarbleRun {
   /** Nothing is recorded any more and the subject is left; timers of what lets go may still be stepped. What happened is to be compared with the drawing. */
   end(): () => Played {
     const { recording, time, open, acting, spec, outside, subject, bench } = this;
-    const before = { ...spec, recording, inFlight: bench?.inFlight ?? [...open.values()], endedAt: time.now, mocks: acting.use };
+    const before = { ...spec, recording, inFlight: bench?.inFlight ?? [...open.values()], mocks: acting.use };
     const pending = outside.pending();
     const asleep = time.nextAt === undefined;
+    const at = time.now;
     recording.close();
     this.subscription.unsubscribe();
     bench?.close();
@@ -129,6 +130,7 @@ export class MarbleRun {
     return () => ({
       ...before,
       rest: {
+        at,
         asleep,
         pending,
         refused: outside.refused,

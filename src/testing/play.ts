@@ -82,13 +82,14 @@ export interface Played {
   readonly alphabet: Alphabet;
   readonly recording: Recording;
   readonly inFlight: readonly { readonly letter: string; readonly frame: number }[];
-  readonly endedAt: number;
   readonly mocks: readonly MockUse[];
   readonly rest: Rest;
 }
 
 /** How things stood when nothing more happened. */
 export interface Rest {
+  /** Milliseconds since the drawing began. */
+  readonly at: number;
   /** No timer was left. */
   readonly asleep: boolean;
   /** What the process was doing besides, as Node calls it. */
@@ -187,10 +188,7 @@ class Comparison {
 }
 
 /** Compares what is drawn with what happened. */
-export function judge(
-  { drawn, listening, alphabet, recording, inFlight, endedAt, mocks, rest }: Played,
-  expectations: Expectations,
-): MarblePlay {
+export function judge({ drawn, listening, alphabet, recording, inFlight, mocks, rest }: Played, expectations: Expectations): MarblePlay {
   const ignored = (expectations.ignore ?? []).map(globOf);
   const { tolerance = 0 } = expectations;
   const meant = (mark: Mark): PlayedMark => ({ ...mark, value: mark.kind === 'next' ? alphabet.valueOf(mark.symbol) : undefined });
@@ -238,12 +236,12 @@ export function judge(
       break;
     }
   }
-  problems.push(...stillThere(drawn.get('in'), inFlight, expectations.inFlight ?? '', { ...rest, endedAt }));
+  problems.push(...stillThere(drawn.get('in'), inFlight, expectations.inFlight ?? '', rest));
   problems.push(...differences);
   return {
     lanes,
     problems: [...problems, ...aboutRest(rest, problems.length > 0)],
-    endedAt,
+    endedAt: Math.max(0, ...lanes.flatMap(({ received: marks }) => marks.map(({ frame }) => frame))),
     length: Math.max(0, ...[...drawn.values()].map((lane) => lane.length)),
     listening,
     inFlight,
@@ -283,12 +281,12 @@ function stillThere(
   source: Lane | undefined,
   inFlight: Played['inFlight'],
   expected: string,
-  { asleep, pending, endedAt }: Rest & { readonly endedAt: number },
+  { asleep, pending, at: restsAt }: Rest,
 ): readonly PlayProblem[] {
   const rightly = Array.from(expected);
   const real = pending.length === 0 ? '' : ` (the process is at ${pending.join(', ')})`;
   const why = asleep
-    ? `, and after ${endedAt} ms nothing is left that could: it was dropped, or awaits something that is neither a timer nor a promise of this test${real}`
+    ? `, and after ${restsAt} ms nothing is left that could: it was dropped, or awaits something that is neither a timer nor a promise of this test${real}`
     : '';
   const problems: PlayProblem[] = [];
   const tell = (text: string, frame: number | undefined, letter: string): void => {

@@ -165,6 +165,17 @@ describe('a case', () => {
     ]);
   });
 
+  it('fails when nobody asked one of its mocks', async () => {
+    const mistyped = marbleCase((t) => {
+      mockWebhook(t, 'POST https://hooks.example.com/m', '2ms 503');
+      t.in('c|', m)
+        .expect(webhookNotification({ webhook_url: hookUrl }))
+        .out('c|')
+        .webhook(`POST ${hookUrl}`, 'c');
+    });
+    expect((await failure(mistyped)).message).toMatch(/^nobody asked "webhook POST https:\/\/hooks.example.com\/m"/);
+  });
+
   it('is of a whole worker as well', () =>
     marbleCase((t) => {
       t.in('ab-----|')

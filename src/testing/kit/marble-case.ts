@@ -23,6 +23,7 @@ export class MarbleCase {
   private drawn: string | undefined;
   private letters: Letters = {};
   private readonly mocks: Record<string, string | readonly string[]> = {};
+  private readonly asked = new Set<string>();
   private readonly handles: { readonly lane: (name: string) => boolean; readonly calls: { at: number; body: unknown }[] }[] = [];
   private readonly expecting: Expecting[] = [];
 
@@ -60,6 +61,9 @@ export class MarbleCase {
   async finish(): Promise<void> {
     if (this.expecting.length === 0) throw new MarblesError('nothing is expected in this case: t.expect(subject) says what should happen');
     for (const expecting of this.expecting) await expecting.nothingElse();
+    const idle = Object.keys(this.mocks).filter((mock) => !this.asked.has(mock));
+    if (idle.length > 0)
+      throw new MarblesError(`nobody asked ${idle.map((mock) => `"${mock}"`).join(', ')}: a mock that answers nothing says nothing`);
   }
 
   private async play(subject: MarbleSubject, lanes: Letters, letters: Letters, options: MarblesOptions): Promise<MarblePlay> {
@@ -76,6 +80,7 @@ export class MarbleCase {
         ...(Object.keys(mocks).length === 0 ? {} : { mocks }),
       },
     );
+    for (const { mock, asked } of play.mocks) if (asked > 0) this.asked.add(mock);
     for (const { lane, calls } of this.handles) {
       for (const { name, received } of play.lanes) {
         if (lane(name)) calls.push(...received.map(({ frame, value }) => ({ at: frame, body: value })));
