@@ -280,7 +280,10 @@ function contentProblems(one: SpecCase, play: MarblePlay): readonly CaseProblem[
 
 function contents(one: SpecCase, lane: SpecLane, played: PlayedLane): readonly CaseProblem[] {
   return Object.entries(lane.content).flatMap(([letter, wanted]) => {
-    const marks = played.received.filter(({ kind, symbol }) => kind === 'next' && symbol === letter);
+    // Where two letters stand for one content it is the moment that says which was meant.
+    const drawn = new Set(played.expected?.filter(({ symbol }) => symbol === letter).map(({ frame }) => frame));
+    const own = played.received.filter(({ kind, symbol }) => kind === 'next' && symbol === letter);
+    const marks = own.length > 0 ? own : played.received.filter(({ frame }) => drawn.has(frame));
     const differing = marks.flatMap((mark) => {
       const difference = actionDifference(wanted, mark);
       return difference === undefined ? [] : [`${letter}@${mark.frame}ms carries ${difference}`];

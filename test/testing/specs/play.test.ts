@@ -82,6 +82,19 @@ describe('a case in YAML', () => {
     expect(text).toContain('a.marbles.yaml:15:53  lane "publish alerts"');
   });
 
+  it('checks what an action carries also where another letter has the same content', async () => {
+    const same = 'messages: { a: { file_type: esx, trace_id: t, media_id: m }, b: { $like: a } }';
+    const text = await told(`config: rules.yaml
+stage: result_process
+${same}
+cases:
+  - name: twins
+    in: 'ab|'
+    expect: { out: 'ab|', publish esx: { marbles: 'ab', content: { b: { trace_id: other } } } }
+`);
+    expect(text).toContain('carries trace_id = "t", expected "other"');
+  });
+
   it('names the lane that was meant when one of a name much like it received something', async () => {
     expect(
       await told(`${HEAD}
@@ -253,5 +266,24 @@ cases:
       },
     );
     expect(stray).toContain('a promise was rejected and nobody listens to it: lost');
+  });
+
+  it('names a server that a plugin wanted to reach: a network does not follow a drawn clock', async () => {
+    const text = await told(
+      `config: own.yaml
+stage: result_process
+messages: { p: {} }
+cases:
+  - name: it calls somebody
+    in: 'p|'
+    expect: { out: 'p|' }
+`,
+      {
+        'own.yaml': 'plugins:\n  - name: calling\n    module: ./calling.mjs\n',
+        'calling.mjs':
+          'import { connect } from "node:net";\nconst call = () => new Promise((resolve, reject) => connect(9, "127.0.0.1").on("error", reject).on("connect", resolve));\nexport default { spec: { name: "calling", version: "1.0.0", summary: "", make: () => ({ call }) } };\n',
+      },
+    );
+    expect(text).toContain('a connection to 127.0.0.1:9 was asked for while time is virtual');
   });
 });
