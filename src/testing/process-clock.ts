@@ -28,6 +28,39 @@ const realPromises = {
 };
 const realAbortTimeout = AbortSignal.timeout;
 
+type Loose = Readonly<Record<string, (...args: readonly unknown[]) => unknown>>;
+
+/** Where what was imported from `node:timers` and `node:timers/promises` leads at this moment. */
+let timers = realTimers as unknown as Loose;
+let promises = realPromises as unknown as Loose & { readonly scheduler: Loose };
+let signposted = false;
+
+/**
+ * Puts signposts into the modules of timers, once: to change what modules have imported is slow, and to follow a signpost is not. While no clock is
+ * installed they lead to Node's own.
+ */
+function putSignposts(): void {
+  if (signposted) return;
+  signposted = true;
+  const post =
+    (to: () => Loose, name: string) =>
+    (...args: readonly unknown[]): unknown =>
+      to()[name]!(...args);
+  for (const name of Object.keys(realTimers)) {
+    const custom = name === 'setTimeout' || name === 'setImmediate' ? { [promisify.custom]: post(() => promises, name) } : {};
+    Object.assign(nodeTimers, {
+      [name]: Object.assign(
+        post(() => timers, name),
+        custom,
+      ),
+    });
+  }
+  for (const name of ['setTimeout', 'setInterval', 'setImmediate']) Object.assign(nodePromises, { [name]: post(() => promises, name) });
+  const scheduler = { wait: post(() => promises.scheduler, 'wait'), yield: post(() => promises.scheduler, 'yield') };
+  Object.assign(nodePromises, { scheduler });
+  syncBuiltinESMExports();
+}
+
 /** Resolves when every promise that can settle by itself has: one real turn of the event loop, whatever the timers say meanwhile. */
 export function microtasksDrained(): Promise<void> {
   return new Promise((resolve) => {
@@ -51,37 +84,36 @@ export function installClock(time: VirtualTime, startAt: number): void {
     if (handle instanceof VirtualTimer) handle.close();
     else if (typeof handle === 'number' || typeof handle === 'string') time.numbered(Number(handle))?.close();
   };
-  const promises = timerPromises(time);
-  const timers = {
-    setTimeout: Object.assign(set('timer', false), { [promisify.custom]: promises.setTimeout }),
+  putSignposts();
+  const virtualPromises = timerPromises(time);
+  const virtualTimers = {
+    setTimeout: Object.assign(set('timer', false), { [promisify.custom]: virtualPromises.setTimeout }),
     setInterval: set('timer', true),
     setImmediate: Object.assign((callback: Callback, ...args: unknown[]) => immediate(callback, 0, ...args), {
-      [promisify.custom]: promises.setImmediate,
+      [promisify.custom]: virtualPromises.setImmediate,
     }),
     clearTimeout: clear,
     clearInterval: clear,
     clearImmediate: clear,
   };
-  Object.assign(globalThis, timers, { Date: calendar(() => startAt + time.now) });
-  Object.assign(nodeTimers, timers);
-  Object.assign(nodePromises, promises);
+  Object.assign(globalThis, virtualTimers, { Date: calendar(() => startAt + time.now) });
+  timers = virtualTimers as unknown as Loose;
+  promises = virtualPromises as unknown as typeof promises;
   AbortSignal.timeout = (delay) => {
     const controller = new AbortController();
     const late = (): void => controller.abort(new DOMException('The operation was aborted due to timeout', 'TimeoutError'));
     time.timer(late, { delay, repeats: false, rank: 'timer' }).unref();
     return controller.signal;
   };
-  syncBuiltinESMExports();
   Object.defineProperty(realPerformance, 'now', { configurable: true, writable: true, value: () => time.now });
 }
 
 /** Puts the process's own timers and dates back. */
 export function uninstallClock(): void {
   Object.assign(globalThis, real);
-  Object.assign(nodeTimers, realTimers);
-  Object.assign(nodePromises, realPromises);
+  timers = realTimers as unknown as Loose;
+  promises = realPromises as unknown as typeof promises;
   AbortSignal.timeout = realAbortTimeout;
-  syncBuiltinESMExports();
   Reflect.deleteProperty(realPerformance, 'now');
 }
 
