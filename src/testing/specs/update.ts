@@ -89,7 +89,7 @@ function inserted({ yaml }: Spec, index: number, lanes: readonly (readonly [name
   const lines = lanes.map(([name, marbles]) => `${key(name)}: ${scalar(marbles, 'single')}`);
   if (map?.form === 'flow_map') {
     const before = yaml.text.slice(0, map.end - 1).trimEnd().length;
-    return { start: before, end: before, text: `${names.length > 0 ? ',' : ''} ${lines.join(', ')}` };
+    return { start: before, end: before, text: names.length > 0 ? `, ${lines.join(', ')}` : ` ${lines.join(', ')} ` };
   }
   const last = names.at(-1);
   if (map?.form === 'block_map' && last !== undefined) {

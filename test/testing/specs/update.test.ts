@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { runCase, updatedSpec } from '../../../src/testing/specs/index.js';
 import { opened } from './folder.js';
@@ -100,4 +101,41 @@ describe('what was received is written back', () => {
     expect(left).toEqual(['a.marbles.yaml:7:11  lane "delivered" stays: what came at 2 ms falls into the group before it']);
     expect(after).toBe(inGroup);
   });
+
+  it('so that any case holds afterwards, and nothing but its lanes has changed', async () => {
+    const lane = fc.array(fc.constantFrom('e', 'f', 'p', '-', '(ef)', ' 30ms ', '---'), { maxLength: 6 }).map((parts) =>
+      parts
+        .join('')
+        .trim()
+        .replaceAll(/(^| )30ms$/g, ''),
+    );
+    const form = fc.constantFrom(
+      (marbles: string) => `'${marbles}'`,
+      (marbles: string) => JSON.stringify(marbles),
+      (marbles: string) => `{ marbles: '${marbles}', unordered: false }`,
+    );
+    const written = fc.record({
+      source: lane,
+      lanes: fc.dictionary(fc.constantFrom('out', 'publish esx', 'publish alerts', 'delivered'), fc.tuple(lane, form)),
+    });
+    await fc.assert(
+      fc.asyncProperty(written, async ({ source, lanes }) => {
+        const expected = Object.entries(lanes).map(([name, [marbles, write]]) => `      ${name}: ${write(marbles)}   # kept`);
+        const before = text(
+          `  - name: any\n    in: '${source}|'\n    expect:${expected.length === 0 ? ' {}' : `\n${expected.join('\n')}`}\n    # the end\n`,
+        );
+        let after = before;
+        let left: readonly string[] = [];
+        for (let round = 0, lanes = 1; lanes > 0 && round < 3; round += 1) ({ text: after, lanes, left } = await updated(after));
+        expect(left).toEqual([]);
+        const { spec, configurations } = await opened(after);
+        const result = await runCase(spec.cases[0]!, { configurations });
+        expect(result.problems.map((problem) => problem.text)).toEqual([]);
+        const comments = (file: string) => file.split('\n').filter((line) => !line.includes('kept') && !/^ {6}|^ {4}expect:/.test(line));
+        expect(comments(after)).toEqual(comments(before));
+        expect(after.split('# kept')).toHaveLength(before.split('# kept').length);
+      }),
+      { numRuns: 60 },
+    );
+  }, 60_000);
 });

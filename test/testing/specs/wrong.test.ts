@@ -1,5 +1,10 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { faults } from './folder.js';
+import { builtIns } from '../../../plugins/index.js';
+import { checkCase, Configurations, readSpec, runCase } from '../../../src/testing/specs/index.js';
+import { faults, folderWith, RULES } from './folder.js';
 
 const head = (lines: string) => `config: rules.yaml
 stage: result_process
@@ -138,4 +143,78 @@ describe('a spec that is wrong', () => {
       expect.stringMatching(/^2:11 PS1203 no plugin is called "esx_procesor" = did you mean "esx_processor"/),
     ]);
   });
+
+  it('is told as findings or as a failed case whatever somebody types: nothing of it is thrown', async () => {
+    const whole = `title: Rules
+config: rules.yaml
+stage: result_process
+env: { A: b }
+mocks: { publish alerts: [2ms ok, 5ms 503] }
+messages:
+  e: { file_type: esx, $context: { headers: { a: b }, retry_count: 1 } }
+  f: { $like: e, status: failed_permanent, retry_count: 3 }
+  t: { $stage: event_ingest, type: test.x, data: { attachments: [a, b] } }
+cases:
+  - name: one
+    with: { plugins: { failure_alerter: { config: { min_retries: 3 } } } }
+    in: 'e-(f)-t 5ms |'
+    expect:
+      out: { marbles: 'e-(f)--- 4ms |', tolerance: 2ms, content: { e: { a: 1 } } }
+      publish esx: 'e'
+`;
+    const folder = folderWith({ 'rules.yaml': RULES });
+    const path = join(folder, 'a.marbles.yaml');
+    const configurations = new Configurations({ catalogue: builtIns, cwd: folder });
+    const typed = fc.constantFrom(
+      '',
+      ' ',
+      '\n',
+      '  ',
+      ':',
+      '- ',
+      '{',
+      '}',
+      '[',
+      ']',
+      "'",
+      '"',
+      '|',
+      '#',
+      '!',
+      '&a',
+      '*a',
+      '-',
+      '(',
+      ')',
+      '^',
+      '3',
+      'null',
+      '${X}',
+      '$like',
+      'é',
+      '\u0000',
+      '\t',
+      '~',
+      '? ',
+      '<<: ',
+    );
+    const edit = fc.record({ at: fc.nat(whole.length), gone: fc.nat(12), text: typed });
+    await fc.assert(
+      fc.asyncProperty(fc.array(edit, { minLength: 1, maxLength: 4 }), async (edits) => {
+        writeFileSync(
+          path,
+          edits.reduce((text, { at, gone, text: added }) => text.slice(0, at) + added + text.slice(at + gone), whole),
+        );
+        const spec = await readSpec(path, { cwd: folder });
+        for (const { message, line } of spec.diagnostics)
+          expect([typeof message, line === undefined || line > 0]).toEqual(['string', true]);
+        if (spec.cases.length === 0) expect(spec.diagnostics.length).toBeGreaterThan(0);
+        for (const one of spec.cases) {
+          if (spec.diagnostics.length > 0) await checkCase(one, { configurations });
+          else await runCase(one, { configurations });
+        }
+      }),
+      { numRuns: 300 },
+    );
+  }, 60_000);
 });
