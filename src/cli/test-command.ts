@@ -12,6 +12,7 @@ import {
   RuleCoverage,
   runCase,
   type Spec,
+  SPEC_ENDING,
   type SpecCase,
   uniqueFindings,
   updatedSpec,
@@ -189,9 +190,11 @@ function watching(shell: Shell, once: () => Promise<RunOutcome>): Promise<number
   });
 }
 
-/** Whether a file was written while it was played. */
+/** Whether something was written while it was played, or came into a folder of it. */
 function changedSince(files: ReadonlySet<string>, since: number): boolean {
-  return [...files].some((file) => (statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0) > since);
+  return [...files, ...[...files].map((file) => dirname(file))].some(
+    (file) => (statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0) > since,
+  );
 }
 
 /** Resolves when one of the files has changed. Folders are watched, since editors put a new file in the place of the old one. */
@@ -202,7 +205,10 @@ async function change(files: ReadonlySet<string>, signal: AbortSignal): Promise<
   await new Promise<void>((resolve) => {
     const told = (): void => void setTimeout(resolve, SETTLE_MS);
     for (const [folder, own] of names) {
-      watchers.push(watch(folder, (_, name) => (name === null || own.has(name)) && told()));
+      const watcher = watch(folder, (_, name) => (name === null || own.has(name) || SPEC_ENDING.test(name)) && told());
+      // A folder that goes away is a change as well; the next run says what is missing.
+      watcher.on('error', told);
+      watchers.push(watcher);
     }
     signal.addEventListener('abort', () => resolve(), { once: true });
   });

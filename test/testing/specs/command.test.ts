@@ -204,13 +204,15 @@ describe('penstock test', () => {
 
   it('runs again when a spec or its configuration changes, until it is interrupted', async () => {
     const cwd = folder();
-    const command = start(['test', '--watch', '-q', 'marbles/a.marbles.yaml'], { cwd });
+    const command = start(['test', '--watch', '-q', 'marbles'], { cwd });
     try {
-      await command.says(/2 passed/);
+      await command.says(/4 passed/);
       writeFileSync(join(cwd, 'rules.yaml'), RULES.replace('min_retries: 3', 'min_retries: 4'));
-      await command.says(/lasting failure alerts once[\s\S]*1 passed, 1 failed/);
+      await command.says(/lasting failure alerts once[\s\S]*2 passed, 2 failed/);
       writeFileSync(join(cwd, 'marbles/a.marbles.yaml'), good.replace("publish alerts: 'f'", "publish alerts: ''"));
-      await command.says(/1 failed[\s\S]*2 passed/);
+      await command.says(/3 passed, 1 failed/);
+      writeFileSync(join(cwd, 'marbles/c.marbles.yaml'), good.replace('messages', 'mesages'));
+      await command.says(/c\.marbles\.yaml {2}cannot be played/);
       command.signal('SIGINT');
       expect((await command.ended()).code).toBe(130);
     } finally {
