@@ -236,6 +236,7 @@ export function judge({ drawn, listening, alphabet, recording, inFlight, mocks, 
       break;
     }
   }
+  problems.push(...withoutReason(recording, expectations.reasons ?? {}));
   problems.push(...stillThere(drawn.get('in'), inFlight, expectations.inFlight ?? '', rest));
   problems.push(...differences);
   return {
@@ -274,6 +275,17 @@ function reasonDiffers(lane: string, { kind, symbol, reason }: Entry, reasons: N
   if (wanted === undefined || reason === undefined) return undefined;
   if (typeof wanted === 'string' ? wanted === reason : wanted.test(reason)) return undefined;
   return `${lane}: ${symbol} left for the reason "${reason}", expected ${typeof wanted === 'string' ? `"${wanted}"` : String(wanted)}`;
+}
+
+/** Letters of which a reason was expected, and none was ever said: nothing was compared with it. */
+function withoutReason(recording: Recording, reasons: NonNullable<Expectations['reasons']>): readonly PlayProblem[] {
+  const entries = recording.names().flatMap((lane) => recording.of(lane));
+  return Object.entries(reasons)
+    .filter(([letter]) => !entries.some(({ symbol, reason }) => symbol === letter && reason !== undefined))
+    .map(([letter, wanted]) => {
+      const text = `${letter} did not leave for a reason, expected ${typeof wanted === 'string' ? `"${wanted}"` : String(wanted)}`;
+      return { lane: '', text, missing: [], extra: [] };
+    });
 }
 
 /** Who is in flight at the end and was not expected to be, and the other way round. */
