@@ -39,7 +39,15 @@ async function goesOn(within: number): Promise<void> {
   const before = crew.sent.length;
   await until('the producer to go on', () => crew.sent.length > before + 200, within);
   const wanted = new Set(crew.sent.slice(before + 100, before + 200));
-  await until('the workers to go on', () => crew.workers.some((worker) => worker.handedOut.some((value) => wanted.has(value))), within);
+  await until(
+    'the workers to go on',
+    () => crew.workers.some((worker) => worker.handedOut.some((value) => wanted.has(value))),
+    within,
+  ).catch((error: Error) => {
+    throw new Error(
+      `${error.message}; ${JSON.stringify(crew.workers.map(({ warnings, faults }) => ({ warnings: warnings.slice(-8), faults: faults.slice(-5) })))}`,
+    );
+  });
 }
 
 async function reckon(what: string) {

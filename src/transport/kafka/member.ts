@@ -6,7 +6,7 @@ import type { BeatAnswer, Change, Lease, PartitionName, WriteResult, WriteUnit }
 import type { Prepared } from '../prepared.js';
 import type { LogRecord } from '../transport.js';
 import { CommitPath, type CommitRequest } from './commit-path.js';
-import { protocolType } from './failure.js';
+import { protocolType, toPenstock } from './failure.js';
 import { commitText, type Held, hold, startOf } from './held-partition.js';
 import { GroupView, type SharedMember } from './group-view.js';
 import type { MarkTopics } from './mark-topics.js';
@@ -51,6 +51,9 @@ export class KafkaMember implements SharedMember {
   private joins = 0;
   private joinedAt = 0;
   private failures = 0;
+  /** The client commits to a broker that coordinates the group no longer. */
+  private strayed = false;
+  private commitsFailSince: number | undefined;
   /** Topics that were missing when it was last looked. */
   private missed = '';
   /** Since it was last known where to begin. */
@@ -235,6 +238,7 @@ export class KafkaMember implements SharedMember {
 
   private joined(partitions: readonly PartitionName[], continuous: boolean): void {
     this.joins += 1;
+    this.strayed = false;
     this.joinedAt = Date.now();
     const names = new Set(partitions.map(nameOf));
     for (const [name, held] of this.partitions) {
@@ -384,7 +388,32 @@ export class KafkaMember implements SharedMember {
     for (const { topic, partitions } of request.topics) {
       for (const { partition, text } of partitions) remember(this.partitions.get(nameOf({ topic, partition }))?.commits, text);
     }
-    return this.via(request);
+    // Both are taken before anything is awaited: a generation that comes later may not have these partitions.
+    const [usual, afresh] = [this.via, this.session?.commitAfresh()];
+    const usually = this.strayed && afresh !== undefined ? undefined : usual(request);
+    return this.commitEitherWay(usually, afresh, request);
+  }
+
+  private async commitEitherWay(
+    usually: Promise<void> | undefined,
+    afresh: ReturnType<Session['commitAfresh']>,
+    { topics }: CommitRequest,
+  ): Promise<void> {
+    try {
+      if (usually !== undefined) await usually;
+      else await afresh!([...topics]);
+      this.commitsFailSince = undefined;
+    } catch (error) {
+      this.commitsFailSince ??= Date.now();
+      if (protocolType(error) !== 'NOT_COORDINATOR_FOR_GROUP' || usually === undefined || afresh === undefined) {
+        if (Date.now() - this.commitsFailSince > this.options.settings.stallMs)
+          this.restart(toPenstock(error, 'offsets cannot be committed'));
+        throw error;
+      }
+      await afresh([...topics]);
+      this.strayed = true;
+      this.commitsFailSince = undefined;
+    }
   }
 
   private readAhead(): ReadAhead {

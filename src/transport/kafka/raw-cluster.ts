@@ -6,6 +6,7 @@ import type { LogRecord, PartitionOffsets } from '../transport.js';
 import { recordOf } from './record.js';
 import { toPenstock } from './failure.js';
 import type { KafkaSettings } from './settings.js';
+import { answered } from './within.js';
 import { topicIdIn, topicIdRequest } from './topic-id.js';
 
 const { PartitionAssigners } = kafkajs;
@@ -23,6 +24,8 @@ interface FetchedPartition {
   readonly messages: readonly (KafkaMessage & { readonly isControlRecord?: boolean })[];
 }
 
+/** The longest that brokers may take for an answer, in milliseconds. */
+const ANSWER_MS = 10_000;
 const READ_BYTES = 1024 * 1024;
 const METADATA = 3;
 const TOPIC_IDS_SINCE = 10;
@@ -92,17 +95,20 @@ export class RawCluster {
     return topicIdIn(answer as Buffer);
   }
 
-  async close(): Promise<void> {
+  /** The next call makes new connections. */
+  close(): Promise<void> {
     const cluster = this.cluster;
     this.cluster = undefined;
     this.opening = undefined;
-    await cluster?.disconnect();
+    // Nobody waits for it: it may take for ever.
+    cluster?.disconnect().catch(() => undefined);
+    return Promise.resolve();
   }
 
   private async fetch(topic: string, partition: number, offset: number) {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.fetchOnce(topic, partition, offset);
+        return await answered(this.fetchOnce(topic, partition, offset), ANSWER_MS);
       } catch (error) {
         if (attempt === 8) throw toPenstock(error, `${topic}/${partition} cannot be read`);
         // A leader has moved, or a broker has gone: what is known of them is old.

@@ -1,4 +1,4 @@
-import type { Cluster, Consumer, EachBatchPayload, Kafka } from 'kafkajs';
+import type { Cluster, Consumer, EachBatchPayload, Kafka, TopicOffsets } from 'kafkajs';
 import kafkajs from 'kafkajs';
 import { PenstockError } from '../../diagnostics/index.js';
 import type { PartitionName } from '../log-store.js';
@@ -39,6 +39,7 @@ export class Session {
   private over = false;
   private lastBeat = Date.now();
   private cluster: Cluster | undefined;
+  private generation: number | undefined;
 
   constructor(private readonly options: SessionOptions) {
     const { client, settings, group, listener } = options;
@@ -71,8 +72,10 @@ export class Session {
     this.consumer.on(events.FETCH, () => {
       if (!this.over) listener.fetched();
     });
-    this.consumer.on(events.HEARTBEAT, () => {
+    this.consumer.on(events.HEARTBEAT, ({ payload: { groupGenerationId, memberId } }) => {
       this.lastBeat = Date.now();
+      // One that was under way during an assignment tells the generation before: commits under it are refused, which is as it should be.
+      if (memberId === this.memberId) this.generation = groupGenerationId;
     });
     this.consumer.on(events.CRASH, ({ payload: { error } }) => this.end(toPenstock(error, `the consumer of group ${group} has ended`)));
   }
@@ -101,9 +104,18 @@ export class Session {
     if (!this.over) this.consumer.resume([{ topic, partitions: [partition] }]);
   }
 
-  /** Forgets who leads what: the next fetch asks. */
-  async refresh(): Promise<void> {
-    await this.cluster?.refreshMetadata();
+  /**
+   * A way to commit that asks who coordinates the group. The client asks only when it joins: when the coordinator moves and the place in the group
+   * outlives it, its own commits go to the old one for ever. Undefined until the generation is known, which is fixed here and now.
+   */
+  commitAfresh(): ((topics: TopicOffsets[]) => Promise<void>) | undefined {
+    const { cluster, generation, memberId } = this;
+    const groupId = this.options.group;
+    if (cluster === undefined || generation === undefined || memberId === undefined || this.over) return undefined;
+    return async (topics) => {
+      const coordinator = await cluster.findGroupCoordinator({ groupId });
+      await coordinator.offsetCommit({ groupId, groupGenerationId: generation, memberId, topics });
+    };
   }
 
   /** Leaves the group, or gives up trying: another life may begin. */
@@ -145,6 +157,7 @@ export class Session {
     if (this.over) return;
     this.lastBeat = Date.now();
     const continuous = this.memberId === memberId;
+    this.generation = undefined;
     this.memberId = memberId;
     const partitions = Object.entries(assignment).flatMap(([topic, numbers]) => numbers.map((partition) => ({ topic, partition })));
     this.options.listener.joined(partitions, continuous);

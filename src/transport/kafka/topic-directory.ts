@@ -9,6 +9,7 @@ import { protocolType, toPenstock } from './failure.js';
 import { progressIn } from './progress-text.js';
 import type { RawCluster } from './raw-cluster.js';
 import type { KafkaSettings } from './settings.js';
+import { answered, within } from './within.js';
 
 const { ConfigResourceTypes } = kafkajs;
 
@@ -31,6 +32,9 @@ export interface TopicOrder extends Omit<TopicSpec, 'partitions'> {
 /** What brokers take in one request unless they are told otherwise. */
 const DEFAULT_MAX_BYTES = 1_048_588;
 const ATTEMPTS = 8;
+/** The longest that brokers may take for an answer, and for a farewell, in milliseconds. */
+const ANSWER_MS = 10_000;
+const CLOSE_MS = 2000;
 /** Errors that go away when one asks again: a topic that was made a moment ago, a leader or a coordinator that moves. */
 const PASSING = new Set([
   'UNKNOWN_TOPIC_OR_PARTITION',
@@ -191,7 +195,10 @@ export class TopicDirectory {
     this.admin = undefined;
     if (admin === undefined) return;
     try {
-      await (await admin).disconnect();
+      await within(
+        admin.then((open) => open.disconnect()),
+        CLOSE_MS,
+      );
     } catch {
       // It never came to be, or is gone: nothing is left to close.
     }
@@ -214,7 +221,10 @@ export class TopicDirectory {
   private async awaitPartitions(topic: string, count: number): Promise<void> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        const { topics } = await (await this.open()).fetchTopicMetadata({ topics: [topic] });
+        const { topics } = await answered(
+          this.open().then((admin) => admin.fetchTopicMetadata({ topics: [topic] })),
+          ANSWER_MS,
+        );
         const partitions = topics[0]?.partitions ?? [];
         if (partitions.length >= count && partitions.every(({ leader }) => leader >= 0)) return;
       } catch (error) {
@@ -274,7 +284,7 @@ export class TopicDirectory {
   private async again<T>(doing: string, work: () => Promise<T>, patient = true): Promise<T> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await work();
+        return await answered(work(), ANSWER_MS);
       } catch (error) {
         const failure = toPenstock(error, doing);
         const type = protocolType(error);
@@ -302,7 +312,8 @@ export class TopicDirectory {
 
   /** The next call makes new connections: what the old ones know of topics and brokers may be wrong. */
   private async drop(): Promise<void> {
-    await this.close();
+    // Whoever hangs there does not hold up what comes next.
+    void this.close();
     await this.raw.close();
   }
 }

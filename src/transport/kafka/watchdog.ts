@@ -37,7 +37,7 @@ export class Watchdog {
   }
 
   private async look(): Promise<void> {
-    if (this.looking) return;
+    if (this.looking || !this.isHeard()) return;
     this.looking = true;
     try {
       await this.lookOnce();
@@ -49,13 +49,16 @@ export class Watchdog {
     }
   }
 
+  private isHeard(): boolean {
+    const { settings, group } = this.options;
+    const silence = Date.now() - (this.options.beatAt() ?? Date.now());
+    if (silence <= settings.stallMs) return true;
+    this.options.restart(stalled(`group ${group} has not been told of this member`, silence));
+    return false;
+  }
+
   private async lookOnce(): Promise<void> {
-    const { directory, settings, group } = this.options;
-    const beatAt = this.options.beatAt();
-    if (beatAt !== undefined && Date.now() - beatAt > settings.stallMs) {
-      this.options.restart(stalled(`group ${group} has not been told of this member`, Date.now() - beatAt));
-      return;
-    }
+    const { directory, settings } = this.options;
     for (const topic of new Set(this.options.held().map((held) => held.topic))) {
       const bounds = await directory.offsets(topic);
       const now = Date.now();

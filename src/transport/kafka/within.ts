@@ -1,3 +1,5 @@
+import { PenstockError } from '../../diagnostics/index.js';
+
 /** Waits for a promise, but no longer than the time; says whether it came. */
 export async function within(promise: Promise<unknown>, timeoutMs: number): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
@@ -9,4 +11,10 @@ export async function within(promise: Promise<unknown>, timeoutMs: number): Prom
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** The promise, or a rejection with PS3001 when it takes longer than the time: the client now and then waits for an answer that never comes. */
+export async function answered<T>(promise: Promise<T>, timeoutMs: number): Promise<T> {
+  if (await within(promise, timeoutMs)) return promise;
+  throw new PenstockError('PS3001', `no answer within ${Math.round(timeoutMs / 1000)} s`, { category: 'transient' });
 }
