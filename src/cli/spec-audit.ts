@@ -9,7 +9,8 @@ export interface AuditLimits {
   readonly json: boolean;
 }
 
-const percent = (part: number, all: number): number => (all === 0 ? 100 : (part / all) * 100);
+/** Nothing of nothing is no share: what has no rules was not tested by any threshold but none. */
+const percent = (part: number, all: number): number => (all === 0 ? 0 : (part / all) * 100);
 const rounded = (share: number): string => `${Math.floor(share * 10) / 10} %`;
 const count = (number: number, what: string): string => `${number} ${what}${number === 1 ? '' : 's'}`;
 
@@ -30,7 +31,9 @@ export function tellRules(shell: Shell, coverage: RuleCoverage, { threshold, jso
     return share >= threshold;
   }
   const disabled = plugins.disabled === 0 ? '' : ` (${plugins.disabled} more disabled)`;
-  shell.print(`\nrules  ${count(plugins.enabled, 'plugin')}${disabled}, ${points.seen} of ${points.all} seen  ${rounded(share)}`);
+  shell.print(
+    `\nrules  ${count(plugins.enabled, 'plugin')}${disabled}, ${points.seen} of ${points.all} seen${points.all === 0 ? '' : `  ${rounded(share)}`}`,
+  );
   const unseen = rules.filter(({ seen }) => Object.values(seen).includes(0));
   if (unseen.length > 0) shell.print('');
   for (const { place, plugin, kind, text, seen } of unseen) {
@@ -39,7 +42,11 @@ export function tellRules(shell: Shell, coverage: RuleCoverage, { threshold, jso
     const sentence = kind === 'plugin' ? 'never acted' : kind === 'filter' ? 'never filtered' : `${text} ${both}`;
     shell.print(`  ${placeText(place)}  ${plugin}  ${sentence}`);
   }
-  return verdict(shell, share, threshold, 'of the rules were seen');
+  return verdict(shell, share, threshold, {
+    all: points.all,
+    what: 'of the rules were seen',
+    nothing: 'no plugin that the specs name has a rule: is it the right configuration, and is something in it enabled?',
+  });
 }
 
 /** Tries mutants and tells those that no case notices; whether enough were noticed. */
@@ -64,11 +71,15 @@ export async function tellMutants(shell: Shell, results: readonly CaseResult[], 
     return share >= threshold;
   }
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(2);
-  shell.print(`\nmutants  ${killed} of ${tried.length} noticed  ${rounded(share)}  in ${seconds} s`);
+  shell.print(`\nmutants  ${killed} of ${tried.length} noticed${tried.length === 0 ? '' : `  ${rounded(share)}`}  in ${seconds} s`);
   const survivors = tried.filter(({ state }) => state !== 'killed');
   if (survivors.length > 0) shell.print('');
   for (const survivor of survivors) shell.print(`  ${told(survivor)}`);
-  return verdict(shell, share, threshold, 'of the mutants were noticed');
+  return verdict(shell, share, threshold, {
+    all: tried.length,
+    what: 'of the mutants were noticed',
+    nothing: 'there is nothing in which a mistake could be made: is it the right configuration, and is something in it enabled?',
+  });
 }
 
 function told({ mutant: { place, plugin, text }, state, played }: MutantResult): string {
@@ -76,8 +87,14 @@ function told({ mutant: { place, plugin, text }, state, played }: MutantResult):
   return `${placeText(place)}  ${plugin}  ${text}  ${why}`;
 }
 
-function verdict(shell: Shell, share: number, threshold: number, what: string): boolean {
+interface Sentences {
+  readonly all: number;
+  readonly what: string;
+  readonly nothing: string;
+}
+
+function verdict(shell: Shell, share: number, threshold: number, { all, what, nothing }: Sentences): boolean {
   if (share >= threshold) return true;
-  shell.print(`\n${rounded(share)} ${what}, ${threshold} % are asked for`);
+  shell.print(all === 0 ? `\n${nothing}` : `\n${rounded(share)} ${what}, ${threshold} % are asked for`);
   return false;
 }

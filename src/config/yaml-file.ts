@@ -118,6 +118,8 @@ export class YamlFile {
     const value = this.find(path)?.value;
     if (!hasRange(value) || isAlias(value)) return undefined;
     const [start, end] = value.range;
+    // What has an anchor may stand elsewhere as well: to write there is to write in both places.
+    if ((isMap(value) || isScalar(value)) && value.anchor !== undefined) return { start, end, form: 'other' };
     if (isMap(value)) return { start, end, form: value.flow === true ? 'flow_map' : 'block_map' };
     if (!isScalar(value)) return { start, end, form: 'other' };
     const forms: Readonly<Record<string, Written['form']>> = { PLAIN: 'plain', QUOTE_SINGLE: 'single', QUOTE_DOUBLE: 'double' };

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { findPath, shown } from '../../config/find-file.js';
 import { finding, missingVariable } from '../../config/findings.js';
@@ -134,6 +134,12 @@ class SpecReader {
     if (plugins !== undefined) this.find('PS5001', ['plugins'], 'the spec has config and plugins', 'leave one of them out', 'key');
     const beside = resolve(dirname(this.path), config);
     const path = readable(beside) ? beside : await findPath(config, this.path, this.cwd);
+    if (path !== undefined && statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) {
+      this.diagnostics.push(
+        unreadable(config, 'it is a folder', this.yaml.place(['config']), 'name the plugins file or the pipeline file in it'),
+      );
+      return undefined;
+    }
     if (path !== undefined) return { written: config, path };
     const looked = [beside, resolve(this.cwd, config)].map((one) => shown(one, this.cwd));
     this.diagnostics.push(

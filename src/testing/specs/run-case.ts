@@ -89,7 +89,8 @@ export async function runCase(one: SpecCase, options: RunCaseOptions): Promise<C
         startAt: one.startAt,
       },
     );
-    const problems = [...problemsOf(one, play), ...contentProblems(one, play), ...unasked(one, play), ...strays.problems(one)];
+    const found = [...problemsOf(one, play), ...contentProblems(one, play), ...unasked(one, play), ...strays.problems(one)];
+    const problems = found.length > 0 ? found : silent(one);
     return done({ passed: problems.length === 0, problems, play, counts: set.counts() });
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
@@ -138,6 +139,14 @@ function unasked(one: SpecCase, { mocks }: MarblePlay): readonly CaseProblem[] {
       missing: [],
       extra: [],
     }));
+}
+
+/** A case that holds whatever the rule does: it draws nothing that should happen. */
+function silent(one: SpecCase): readonly CaseProblem[] {
+  const says = one.lanes.some((lane) => lane.name !== 'in' && lane.name !== 'sub' && marksOf(lane).length > 0);
+  if (says || one.inFlight !== '') return [];
+  const text = 'no lane draws anything that should happen, so the case says nothing';
+  return [{ place: caseOf(one), lane: undefined, text, missing: [], extra: [] }];
 }
 
 /** Everything that keeps a case from being played. */

@@ -40,11 +40,17 @@ export function updatedSpec(spec: Spec, results: readonly CaseResult[]): Updated
       else {
         const edit = replaced(spec, drawn.path, marbles);
         if (edit === undefined)
-          left.push(`${placeText(caseOf(result.case))}  lane "${lane.name}" stays: its text is no plain or quoted scalar`);
+          left.push(`${placeText(caseOf(result.case))}  lane "${lane.name}" stays: its text is a block, or shared by an anchor`);
         else edits.push(edit);
       }
     }
-    if (missing.length > 0) edits.push(inserted(spec, result.case.index, missing));
+    if (missing.length === 0) continue;
+    const edit = inserted(spec, result.case.index, missing);
+    if (edit !== undefined) edits.push(edit);
+    else
+      left.push(
+        ...missing.map(([name]) => `${placeText(caseOf(result.case))}  lane "${name}" is not added: expect is shared by an anchor`),
+      );
   }
   const text = edits
     .toSorted((a, b) => b.start - a.start)
@@ -81,8 +87,8 @@ function replaced({ yaml }: Spec, path: readonly (string | number)[], marbles: s
   return { start: written.start, end: written.end, text: scalar(marbles, written.form) };
 }
 
-/** Lanes that are not drawn, behind those that are. */
-function inserted({ yaml }: Spec, index: number, lanes: readonly (readonly [name: string, marbles: string])[]): Edit {
+/** Lanes that are not drawn, behind those that are; none where the map of lanes stands elsewhere too. */
+function inserted({ yaml }: Spec, index: number, lanes: readonly (readonly [name: string, marbles: string])[]): Edit | undefined {
   const path = ['cases', index, 'expect'];
   const map = yaml.written(path);
   const names = yaml.keys(path);
@@ -100,6 +106,7 @@ function inserted({ yaml }: Spec, index: number, lanes: readonly (readonly [name
       lines.map((line) => `${' '.repeat(column - 1)}${line}`),
     );
   }
+  if (yaml.has(path)) return undefined;
   const { column } = yaml.place(['cases', index, 'in'], 'key');
   const indent = ' '.repeat(column - 1);
   return behind(yaml, ['cases', index, 'in'], [`${indent}expect:`, ...lines.map((line) => `${indent}  ${line}`)]);

@@ -193,6 +193,22 @@ describe('penstock test', () => {
     expect(await test(folder(bad), '--mutate')).toMatchObject({ code: 1, stderr: 'mutants are not tried while a case fails\n' });
   });
 
+  it('does not call it enough when there is no rule and nothing to mistake: nothing was looked at', async () => {
+    const cwd = folder();
+    writeFileSync(join(cwd, 'rules.yaml'), 'plugins:\n  - name: esx_processor\n    enabled: false\n');
+    writeFileSync(
+      join(cwd, 'marbles/none.marbles.yaml'),
+      "config: ../rules.yaml\nstage: result_process\nmessages: { p: {} }\ncases:\n  - name: none\n    in: 'p|'\n    expect: { out: 'p|' }\n",
+    );
+    const rules = await test(cwd, '--rules', 'marbles/none.marbles.yaml');
+    expect(rules.stdout).toMatch(/\nrules {2}0 plugins \(1 more disabled\), 0 of 0 seen\n\nno plugin that the specs name has a rule/);
+    expect(rules.code).toBe(1);
+    const mutants = await test(cwd, '--mutate', 'marbles/none.marbles.yaml');
+    expect(mutants.stdout).toMatch(/\nmutants {2}0 of 0 noticed {2}in [\d.]+ s\n\nthere is nothing in which a mistake could be made/);
+    expect(mutants.code).toBe(1);
+    expect((await test(cwd, '--mutate', '--threshold', '0', 'marbles/none.marbles.yaml')).code).toBe(0);
+  });
+
   it('writes back what was received when it is told to, and says how much', async () => {
     const cwd = folder(bad);
     expect(await test(cwd, '--update', 'marbles/a.marbles.yaml')).toMatchObject({

@@ -34,6 +34,13 @@ describe('a case in YAML', () => {
     ).toMatch(/lane "out", which is not drawn[\s\S]*\+ extra {4}e@0ms[\s\S]*lane "publish esx", which is not drawn/);
   });
 
+  it('fails a case that holds whatever the rule does', async () => {
+    const silent = /no lane draws anything that should happen, so the case says nothing/;
+    const cases = ["in: ''", "in: '|'", "in: 'e|'\n    sub: '!'", "in: 'e|'\n    ignore: ['*']", "in: ''\n    expect: { out: '' }"];
+    for (const written of cases) expect(await told(`${HEAD}\n  - name: nothing\n    ${written}\n`), written).toMatch(silent);
+    expect(await told(`${HEAD}\n  - name: an end\n    in: '|'\n    expect: { out: '|' }\n`)).toBe('');
+  });
+
   it('lets lanes that are ignored by name receive what they like', async () => {
     const [result] = await played(`${HEAD}
   - name: only what comes out

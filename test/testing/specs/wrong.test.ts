@@ -120,6 +120,11 @@ const WRONG: readonly (readonly [what: string, text: string, findings: readonly 
     head('ignore: []').replace('rules.yaml', 'ruls.yaml'),
     [/^1:9 PS1002 ruls\.yaml cannot be read: there is no such file/],
   ],
+  [
+    'a folder in the place of the configuration',
+    head("expect: { out: 'e|' }").replace('rules.yaml', '.'),
+    [/^1:9 PS1002 \. cannot be read: it is a folder/],
+  ],
   ['two cases of one name', head("ignore: []\n  - name: one\n    in: 'p|'"), [/^8:11 PS5001 two cases are called "one"/]],
   ['a variable that is not set', head('ignore: []').replace("'e|'", "'${IN}'"), [/^6:10 PS1301 environment variable IN is not set/]],
   ['a start that is no time', head('start: tomorrow'), [/^7:12 PS1105 start must be a time/]],
