@@ -24,5 +24,6 @@ export default defineConfig({
     exclude: ['test/chaos/**', 'test/simulation/**', 'test/readers/**', 'test/broker/**', 'test/kafka/**', 'node_modules/**'],
     setupFiles: ['marbles/figures.setup.ts'],
     testTimeout: 60_000,
+    hookTimeout: 60_000,
   },
 });

@@ -148,7 +148,10 @@ class Loading {
     return this.result(pipeline.usable ? config : undefined, { ...loaded, entriesWith });
   }
 
-  private result(config: PipelineConfig | undefined, loaded?: Pick<LoadedPipeline, 'entries' | 'setAside' | 'unresolved' | 'entriesWith'>): LoadedPipeline {
+  private result(
+    config: PipelineConfig | undefined,
+    loaded?: Pick<LoadedPipeline, 'entries' | 'setAside' | 'unresolved' | 'entriesWith'>,
+  ): LoadedPipeline {
     const last = new Map(this.variables.map((variable) => [variable.name, variable]));
     return {
       config,

@@ -98,7 +98,9 @@ export function entrySchema(domains: readonly DomainShape[] = DOMAINS) {
         ])
         .optional()
         .describe('How often it may be called: `50/s`, or a map.'),
-      concurrency: count(1, 1000).optional().describe('How many of its actions may be out at once; as many as whoever performs them does at once when nothing is said.'),
+      concurrency: count(1, 1000)
+        .optional()
+        .describe('How many of its actions may be out at once; as many as whoever performs them does at once when nothing is said.'),
       order: z
         .enum(['key', 'none', 'source'])
         .optional()
