@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
@@ -10,6 +10,7 @@ import { allTopics, consumedTopics, WORKERS, type XactWorker } from '../../src/d
 import { METRICS, type MetricSpec } from '../../src/observe/metric-table.js';
 import { catalogue } from '../config/catalogue.js';
 import { printed } from '../config/folder.js';
+import { blocksOf, pages } from '../docs/blocks.js';
 
 const root = new URL('../../', import.meta.url).pathname;
 const text = (path: string): string => readFileSync(join(root, 'deploy', path), 'utf8');
@@ -164,6 +165,26 @@ describe('deploy', () => {
         const path = volume.split(':')[0]!;
         expect(() => readdirSync(join(root, 'deploy', path)), path).not.toThrow(/ENOENT/);
       }
+    }
+  });
+
+  it('the commands of the pages name files and services that are there', () => {
+    const blocks = pages()
+      .flatMap(blocksOf)
+      .filter(({ note }) => note === 'containers');
+    const lines = blocks.flatMap((block) => block.text.trim().split('\n'));
+    expect(lines.length).toBeGreaterThan(4);
+    for (const line of lines) {
+      const file = /^(?:docker compose --file|kubectl apply --filename) (\S+)/.exec(line)?.[1];
+      expect(existsSync(join(root, file ?? 'nothing')), line).toBe(true);
+      const service = /(?:--scale |logs --follow )(\w+)/.exec(line)?.[1];
+      if (service !== undefined) expect(Object.keys(compose.services), line).toContain(service);
+    }
+  });
+
+  it('G11: the pages on operations name metrics that are in the table', () => {
+    for (const page of pages().filter((name) => name.startsWith('docs/operations/'))) {
+      for (const name of metricsIn(readFileSync(join(root, page), 'utf8'))) expect(Object.keys(METRICS), page).toContain(name);
     }
   });
 });

@@ -11,7 +11,7 @@ import { type Block, blocksOf, fileNameOf, pages, root } from '../docs/blocks.js
 import { builtCommand } from '../e2e/support/built.js';
 
 const run = promisify(execFile);
-const USERS = { admin: 'admin-secret', penstock: 'penstock-secret' };
+const USERS = { admin: 'admin-secret', penstock: 'penstock-secret', stranger: 'stranger-secret' };
 const work = mkdtempSync(join(tmpdir(), 'penstock-operations-'));
 const bin = join(work, 'bin');
 let broker: Broker | undefined;
@@ -32,9 +32,11 @@ afterAll(() => rmSync(work, { recursive: true, force: true }));
 const operations = pages().filter((page) => page.startsWith('docs/operations/'));
 const noted = (note: string) => operations.map((page) => [page, blocksOf(page).filter((block) => block.note === note)] as const);
 
+const folderOf = (page: string): string => join(work, page.replaceAll(/\W/g, '-'));
+
 /** The blocks of a page one after another, as a reader would type them, with the files that the page shows. Whatever fails ends it. */
 async function type(page: string, blocks: readonly Block[], addresses: Readonly<Record<string, string>>): Promise<string> {
-  const folder = join(work, page.replaceAll(/\W/g, '-'));
+  const folder = folderOf(page);
   mkdirSync(folder, { recursive: true });
   for (const block of blocksOf(page)) {
     const name = block.language === 'yaml' ? fileNameOf(block) : undefined;
@@ -95,6 +97,15 @@ describe('the pages on operations', () => {
     const [, blocks] = noted('kafka-tls').find(([name]) => name === page)!;
     const printed = await type(page, blocks, { 'localhost:9093': broker.secureBrokers[0]! });
     expect(printed).toContain('xact.downloads.pending');
+    // Whoever has no rights gets nowhere.
+    const stranger = { KAFKA_USERNAME: 'stranger', KAFKA_PASSWORD: USERS.stranger, KAFKA_BROKERS: broker.secureBrokers[0]! };
+    const env = { PATH: `${bin}:${process.env['PATH'] ?? ''}`, NO_COLOR: '1', ...stranger };
+    const refused = run('penstock', ['run', '--config', 'secure.yaml', '--until-idle', '--no-api'], {
+      cwd: folderOf(page),
+      env,
+      timeout: 60_000,
+    });
+    await expect(refused).rejects.toMatchObject({ stderr: expect.stringContaining('PS3007') });
   });
 });
 

@@ -9,6 +9,8 @@ interface ClientError {
   readonly code?: string | number;
   readonly cause?: unknown;
   readonly originalError?: unknown;
+  /** What an error that only says that there were some has below it. */
+  readonly errors?: readonly unknown[];
 }
 
 const REFUSED = /_AUTHORIZATION_FAILED$|^SASL_AUTHENTICATION_FAILED$|^ILLEGAL_SASL_STATE$|^UNSUPPORTED_SASL_MECHANISM$|^SECURITY_DISABLED$/;
@@ -27,7 +29,7 @@ function* chain(error: unknown): Generator<ClientError> {
   let each = error as ClientError | undefined;
   for (let depth = 0; depth < 6 && typeof each === 'object' && each !== null; depth += 1) {
     yield each;
-    each = (each.cause ?? each.originalError) as ClientError | undefined;
+    each = (each.cause ?? each.originalError ?? each.errors?.[0]) as ClientError | undefined;
   }
 }
 
@@ -35,7 +37,8 @@ function* chain(error: unknown): Generator<ClientError> {
 export function toPenstock(error: unknown, doing: string): PenstockError {
   if (error instanceof PenstockError) return error;
   const { code, category, help } = verdictOf(error);
-  const message = error instanceof Error ? error.message : String(error);
+  const [said] = (error as ClientError | undefined)?.errors ?? [error];
+  const message = said instanceof Error ? said.message : String(said);
   return new PenstockError(code, `${doing}: ${message}`, { category, cause: error, ...(help === undefined ? {} : { help }) });
 }
 
