@@ -112,9 +112,7 @@ export class TopicDirectory {
       const now = there.get(name);
       if (now === undefined || now >= partitions) continue;
       this.facts.delete(name);
-      await this.call(`partitions of ${name} cannot be added`, async (admin) => {
-        await admin.createPartitions({ topicPartitions: [{ topic: name, count: partitions }] });
-      });
+      await this.grow(name, partitions);
       await this.awaitPartitions(name, partitions);
     }
   }
@@ -201,6 +199,18 @@ export class TopicDirectory {
       );
     } catch {
       // It never came to be, or is gone: nothing is left to close.
+    }
+  }
+
+  private async grow(topic: string, partitions: number): Promise<void> {
+    try {
+      await this.call(`partitions of ${topic} cannot be added`, (admin) =>
+        admin.createPartitions({ topicPartitions: [{ topic, count: partitions }] }),
+      );
+    } catch (error) {
+      // Another process that starts at the same time may have added them.
+      const now = (await this.partitionsOf([topic])).get(topic) ?? 0;
+      if (now < partitions) throw error;
     }
   }
 
