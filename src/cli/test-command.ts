@@ -174,6 +174,7 @@ class TestRun {
 
 /** A change is often several: an editor writes a file, then renames it. */
 const SETTLE_MS = 50;
+const CLOCK_MS = 20;
 
 /** Runs again when something that was read changes, until it is interrupted. */
 function watching(shell: Shell, once: () => Promise<RunOutcome>): Promise<number> {
@@ -184,7 +185,7 @@ function watching(shell: Shell, once: () => Promise<RunOutcome>): Promise<number
       const { files } = await once();
       await shell.out.flush();
       shell.notice(`\nwatching ${files.size} files; Ctrl-C ends`);
-      if (!changedSince(files, startedAt)) await Promise.race([ended, change(files, signal)]);
+      await Promise.race([ended, change(files, startedAt, signal)]);
     }
     return exitCode(EXIT.fine);
   });
@@ -197,8 +198,8 @@ function changedSince(files: ReadonlySet<string>, since: number): boolean {
   );
 }
 
-/** Resolves when one of the files has changed. Folders are watched, since editors put a new file in the place of the old one. */
-async function change(files: ReadonlySet<string>, signal: AbortSignal): Promise<void> {
+/** Resolves when one of the files has changed since a moment. Folders are watched, since editors put a new file in the place of the old one. */
+async function change(files: ReadonlySet<string>, since: number, signal: AbortSignal): Promise<void> {
   const watchers: FSWatcher[] = [];
   const names = new Map<string, Set<string>>();
   for (const file of files) names.set(dirname(file), new Set([...(names.get(dirname(file)) ?? []), basename(file)]));
@@ -211,6 +212,8 @@ async function change(files: ReadonlySet<string>, signal: AbortSignal): Promise<
       watchers.push(watcher);
     }
     signal.addEventListener('abort', () => resolve(), { once: true });
+    // What changed before somebody watched is seen by its time; the file system's clock may be a little behind.
+    if (changedSince(files, since - CLOCK_MS)) told();
   });
   for (const watcher of watchers) watcher.close();
 }

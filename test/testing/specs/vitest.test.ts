@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, symlinkSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { testModule } from '../../../src/testing/vitest.js';
@@ -63,7 +63,7 @@ describe('a spec as a test file', () => {
           "import { defineConfig } from 'vitest/config'; import marbles from 'penstock/vitest'; export default defineConfig({ plugins: [marbles()] });",
       });
       mkdirSync(join(folder, 'node_modules'));
-      symlinkSync(root, join(folder, 'node_modules/penstock'));
+      symlinkSync(dirname(dirname(builtCommand())), join(folder, 'node_modules/penstock'));
       symlinkSync(join(root, 'node_modules/vitest'), join(folder, 'node_modules/vitest'));
       const ended = spawnSync(
         process.execPath,
@@ -74,6 +74,7 @@ describe('a spec as a test file', () => {
           env: { PATH: process.env['PATH'] ?? '' },
         },
       );
+      if (!ended.stdout.includes('{')) throw new Error(ended.stderr);
       const report = JSON.parse(ended.stdout.slice(ended.stdout.indexOf('{'))) as {
         readonly testResults: readonly {
           readonly name: string;
@@ -97,6 +98,6 @@ describe('a spec as a test file', () => {
       expect(messages.join('\n')).toContain('lane "publish esx"');
       expect(messages.join('\n')).toMatch(/at it comes late \(.*a\.marbles\.yaml:13:24\)/);
       expect(messages.join('\n')).toContain('PS5021 there is no lane "publsh esx"');
-    }, 60_000);
+    }, 120_000);
   });
 });
