@@ -13,7 +13,7 @@ import { openKafka } from '../../src/transport/kafka/index.js';
 import type { LogRecord, Transport } from '../../src/transport/transport.js';
 import { Broker } from '../broker/broker.js';
 import { downloadTask } from '../workers/messages.js';
-import { pause } from './scale.js';
+import { pause, seedOfRun } from './scale.js';
 import { QUICK } from './subject.js';
 
 const DELAYS = [300, 600];
@@ -111,14 +111,14 @@ async function firstCompletions(log: Transport): Promise<ReadonlyMap<string, rea
   return found;
 }
 
-const seed = Number(process.env['SEED'] ?? Date.now() % 100_000);
+const seed = seedOfRun();
 const IN_ORDER = Array.from({ length: OF_EACH }, (_, at) => at);
 
-it(`L3: the order of a key holds across retries on Kafka while a worker dies and others take over (SEED=${seed})`, async () => {
+it(`L3: the order of a key holds across retries on Kafka while a worker dies and others take over (PENSTOCK_SEED=${seed})`, async () => {
   for (const [key, numbers] of await run(seed, true)) expect(numbers, key).toEqual(IN_ORDER);
 });
 
-it(`without it the same load is seen to change places (SEED=${seed})`, async () => {
+it(`without it the same load is seen to change places (PENSTOCK_SEED=${seed})`, async () => {
   const found = await run(seed, false);
   expect([...found.values()].filter((numbers) => numbers.some((number, at) => number !== at)).length).toBeGreaterThan(0);
 });
