@@ -102,6 +102,7 @@ export const requirements = {
 
 export const guarantees = {
   L1: 'nothing is lost at `kill -9` of a worker',
+  L2: 'nothing is lost when brokers are killed or restarted, or leaders move',
   L3: 'order of a key',
   L4: 'memory is bounded while a sink is dead',
   L5: 'a member that lost a partition commits nothing of it',
