@@ -65,7 +65,7 @@ describe('inLanes', () => {
 
   it('L3: keeps the order of each key, whatever the calls behind it take', async () => {
     const done: string[] = [];
-    const slow: Readonly<Record<string, number>> = { a: 5, A: 1, b: 3, B: 2 };
+    const slow: Readonly<Record<string, number>> = { a: 5, A: 4, b: 3, B: 2 };
     await marbles(
       (source) =>
         source.pipe(
@@ -82,7 +82,6 @@ describe('inLanes', () => {
           ),
         ),
       { in: '(abAB)--|', out: '---b-(aB)(A|)' },
-      { ignore: ['out'] },
     );
     expect(done.indexOf('a')).toBeLessThan(done.indexOf('A'));
     expect(done.indexOf('b')).toBeLessThan(done.indexOf('B'));

@@ -64,7 +64,7 @@ export interface MarblePlay {
 
 /** What may differ from the drawing without being a problem, and what must be besides. */
 export interface Expectations {
-  /** Lanes that may receive what they like; a `*` stands for anything. */
+  /** Lanes that may receive what they like; a `*` stands for anything. What is drawn is asked for all the same. */
   readonly ignore?: readonly string[];
   /** For a letter that is filtered, failed, released and so on: its reason, or what the reason must match. */
   readonly reasons?: Readonly<Record<string, string | RegExp>>;
@@ -119,11 +119,16 @@ class Comparison {
     private readonly exact: { readonly tolerance: number; readonly unordered: boolean },
   ) {
     this.rest = new Set(received);
+    let first = 0; // Before it everything has found its mark: without it long lanes would be searched from their beginning for each mark.
     for (const mark of expected) {
-      const found = received.find((entry) => this.rest.has(entry) && this.alike(mark, entry));
-      if (found === undefined) continue;
-      this.rest.delete(found);
-      this.pairs.set(mark, found);
+      while (first < received.length && !this.rest.has(received[first]!)) first += 1;
+      for (let at = first; at < received.length; at += 1) {
+        const entry = received[at]!;
+        if (!this.rest.has(entry) || !this.alike(mark, entry)) continue;
+        this.rest.delete(entry);
+        this.pairs.set(mark, entry);
+        break;
+      }
     }
   }
 
@@ -197,7 +202,8 @@ export function judge({ drawn, listening, alphabet, recording, inFlight, mocks, 
   const differences: PlayProblem[] = [];
   for (const lane of new Set([...(drawn.has('in') ? ['in'] : []), ...drawn.keys(), ...recording.names()])) {
     const expected = drawn.get(lane);
-    const free = ignored.some((fits) => fits(lane));
+    // What is drawn is asked for, whatever a pattern lets pass besides.
+    const free = expected === undefined && ignored.some((fits) => fits(lane));
     if (lane === 'in') {
       const { drawn: text, marks } = expected!;
       lanes.push({ name: lane, drawn: text, expected: marks.map(meant), received: received(recording.of(lane)), ignored: false });

@@ -242,12 +242,13 @@ async function agree(chosen: readonly string[], drawn: string, left: string | un
   fc.pre(expected !== undefined);
   compared += 1;
   const lanes = { in: drawn, out: '', ...(sub === undefined ? {} : { sub }) };
-  const options = { input: 'values', ignore: ['out'] } as const;
+  const options = { input: 'values' } as const;
   const async = await playMarbles(through(operators), lanes, options);
   expect(outOf(async)).toEqual(expected);
   // What is put off by a promise cannot be played at once.
   if (!chosen.includes('asap')) expect(outOf(playMarblesSync(through(operators), lanes, options))).toEqual(expected);
-  expect(async.problems).toEqual([]);
+  // What comes out is compared with RxJS' own and not with the lane, which is drawn so that ends are recorded as well.
+  expect(async.problems.filter(({ lane: about }) => about !== 'out')).toEqual([]);
 }
 
 describe('operators are played as RxJS’ TestScheduler plays them', () => {

@@ -97,6 +97,13 @@ const wrong: readonly Wrong[] = [
     { ignore: ['filter', 'f*r'] },
   ],
   [
+    'a lane that is drawn, and ignored besides',
+    same,
+    { in: 'a|', out: '-a|' },
+    /^out, 0 ms: expected nothing, received a/,
+    { ignore: ['*', 'out'] },
+  ],
+  [
     'one more of the same',
     filterOut(() => true),
     { in: '(aa)|', out: '----|', filtered: 'a' },
