@@ -31,6 +31,8 @@ interface Waiting<T> {
   readonly ticket: Ticket;
   /** How long it waits here, in milliseconds since 1970. */
   readonly until: number;
+  /** It has waited so long, whatever the clock says. */
+  overdue: boolean;
 }
 
 interface Lane<T> {
@@ -77,7 +79,7 @@ class OrderedLanes<T> extends Stage<Delivery<T>, Delivery<T>> {
       lane = { key, waiting: [], busy: false, pumping: false, timer: undefined };
       this.lanes.set(key, lane);
     }
-    insert(lane.waiting, { delivery, ticket: order.enter(key, delivery.origin), until: Date.now() + order.waitMs });
+    insert(lane.waiting, { delivery, ticket: order.enter(key, delivery.origin), until: Date.now() + order.waitMs, overdue: false });
     this.held += 1;
     this.pump(lane);
   }
@@ -135,12 +137,21 @@ class OrderedLanes<T> extends Stage<Delivery<T>, Delivery<T>> {
       this.held -= lane.waiting.splice(0).length;
       return true;
     }
-    if (first.until <= now || line!.dueAt > first.until || lane.waiting.length > order.maxWaiting) {
+    if (first.overdue || first.until <= now || line!.dueAt > first.until || lane.waiting.length > order.maxWaiting) {
       const { delivery, ticket } = this.take(lane, 0);
       this.occupy(lane, delivery, () => this.spill(delivery, ticket, line!, now));
       return true;
     }
-    lane.timer = setTimeout(() => this.pump(lane), Math.min(first.until, line!.expiresAt) - now);
+    // The clock may be set back meanwhile: nothing waits longer than it should.
+    const left = Math.min(first.until - now, order.waitMs);
+    const ends = line!.expiresAt - now;
+    lane.timer = setTimeout(
+      () => {
+        first.overdue = left <= ends;
+        this.pump(lane);
+      },
+      Math.min(left, ends),
+    );
     return false;
   }
 
