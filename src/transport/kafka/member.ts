@@ -5,8 +5,9 @@ import type { Progress } from '../ledger.js';
 import type { BeatAnswer, Change, Lease, PartitionName, WriteResult, WriteUnit } from '../log-store.js';
 import type { Prepared } from '../prepared.js';
 import type { LogRecord } from '../transport.js';
-import { CommitPath, type CommitRequest } from './commit-path.js';
-import { protocolType, toPenstock } from './failure.js';
+import { CommitPath } from './commit-path.js';
+import { CommitSender } from './commit-sender.js';
+import { protocolType } from './failure.js';
 import { commitText, type Held, hold, startOf } from './held-partition.js';
 import { GroupView, type SharedMember } from './group-view.js';
 import type { MarkTopics } from './mark-topics.js';
@@ -16,6 +17,7 @@ import { type Placed, recordOf } from './record.js';
 import { Session } from './session.js';
 import type { KafkaSettings } from './settings.js';
 import type { TopicDirectory } from './topic-directory.js';
+import { TopicLookout } from './topic-lookout.js';
 import { Watchdog } from './watchdog.js';
 
 export interface MemberOptions {
@@ -51,33 +53,36 @@ export class KafkaMember implements SharedMember {
   private joins = 0;
   private joinedAt = 0;
   private failures = 0;
-  /** The client commits to a broker that coordinates the group no longer. */
-  private strayed = false;
-  private commitsFailSince: number | undefined;
-  /** Topics that were missing when it was last looked. */
-  private missed = '';
   /** Since it was last known where to begin. */
   private fetches = 0;
   /** The most bytes that may be in flight: no partition reads further ahead than its share of it. */
   private creditBytes = 0;
   private fault: PenstockError | undefined;
-  private via: EachBatchPayload['commitOffsetsIfNecessary'] | undefined;
   /** Ends the session: by a failure, or as planned. */
   private over: ((error: PenstockError | undefined) => void) | undefined;
   private awake: (() => void) | undefined;
+  private readonly sender: CommitSender;
   private readonly path: CommitPath;
   private readonly watchdog: Watchdog;
+  private readonly lookout: TopicLookout;
 
   constructor(private readonly options: MemberOptions) {
     const { settings, directory, producer, marks, group } = options;
+    this.sender = new CommitSender({
+      group,
+      patienceMs: settings.stallMs,
+      commitsOf: (partition) => this.partitions.get(nameOf(partition))?.commits,
+      hopeless: (error) => this.restart(error),
+    });
     this.path = new CommitPath({
       producer,
       marks,
       place: (records) => options.place(records),
       isCurrent: (lease) => this.isCurrent(lease),
-      send: (request) => this.commit(request),
+      send: (request) => this.sender.send(request, this.session, this.fault),
       fault: () => this.fault,
     });
+    this.lookout = new TopicLookout(directory, (error) => settings.onWarning(error));
     this.watchdog = new Watchdog({
       settings,
       directory,
@@ -195,7 +200,7 @@ export class KafkaMember implements SharedMember {
     });
     const session = new Session({ client, settings, group, topics, listener });
     this.session = session;
-    this.via = undefined;
+    this.sender.joined(undefined);
     session.start().catch((error: unknown) => listener.ended(error as PenstockError));
     const looking = topics.length < this.topics().length ? this.lookForMore(topics) : undefined;
     const reason = await ended;
@@ -205,6 +210,7 @@ export class KafkaMember implements SharedMember {
     this.joins += 1;
     this.joinedAt = 0;
     this.partitions.clear();
+    this.path.changed();
     if (!this.closed && reason !== undefined) this.setFault(reason, isStartUp(reason) && this.failures === 0);
     this.reshape();
     await session.close();
@@ -213,16 +219,10 @@ export class KafkaMember implements SharedMember {
 
   /** Undefined when the brokers cannot be asked. */
   private async topicsThere(): Promise<readonly string[] | undefined> {
-    const { directory, settings } = this.options;
-    const topics = this.topics();
     try {
-      const there = await directory.partitionsOf(topics);
-      const missing = topics.filter((topic) => !there.has(topic));
-      if (missing.length === topics.length) this.setFault(notThere(missing));
-      else if (this.fault?.code === 'PS3008') this.setFault(undefined);
-      if (missing.length > 0 && missing.join() !== this.missed) settings.onWarning(notThere(missing));
-      this.missed = missing.join();
-      return topics.filter((topic) => there.has(topic));
+      const { there, fault } = await this.lookout.look(this.topics());
+      if (fault !== undefined || this.fault?.code === 'PS3008') this.setFault(fault, true);
+      return there;
     } catch (error) {
       this.setFault(error as PenstockError);
       return undefined;
@@ -238,7 +238,7 @@ export class KafkaMember implements SharedMember {
 
   private joined(partitions: readonly PartitionName[], continuous: boolean): void {
     this.joins += 1;
-    this.strayed = false;
+    this.sender.joined(this.sender.via);
     this.joinedAt = Date.now();
     const names = new Set(partitions.map(nameOf));
     for (const [name, held] of this.partitions) {
@@ -336,7 +336,7 @@ export class KafkaMember implements SharedMember {
 
   private take({ batch, resolveOffset, commitOffsetsIfNecessary }: EachBatchPayload): void {
     const { topic, partition } = batch;
-    this.via = commitOffsetsIfNecessary;
+    this.sender.via = commitOffsetsIfNecessary;
     const held = this.partitions.get(nameOf({ topic, partition }));
     if (held === undefined || held.straying) return;
     const fetchedFrom = Number((batch as unknown as { readonly fetchedOffset: string }).fetchedOffset);
@@ -382,40 +382,6 @@ export class KafkaMember implements SharedMember {
     }
   }
 
-  /** Sends a commit under the generation of the assignment that it was checked against; nothing may come between the check and the call. */
-  private commit(request: CommitRequest): Promise<void> {
-    if (this.via === undefined) return Promise.reject(this.fault ?? notJoined(this.options.group));
-    for (const { topic, partitions } of request.topics) {
-      for (const { partition, text } of partitions) remember(this.partitions.get(nameOf({ topic, partition }))?.commits, text);
-    }
-    // Both are taken before anything is awaited: a generation that comes later may not have these partitions.
-    const [usual, afresh] = [this.via, this.session?.commitAfresh()];
-    const usually = this.strayed && afresh !== undefined ? undefined : usual(request);
-    return this.commitEitherWay(usually, afresh, request);
-  }
-
-  private async commitEitherWay(
-    usually: Promise<void> | undefined,
-    afresh: ReturnType<Session['commitAfresh']>,
-    { topics }: CommitRequest,
-  ): Promise<void> {
-    try {
-      if (usually !== undefined) await usually;
-      else await afresh!([...topics]);
-      this.commitsFailSince = undefined;
-    } catch (error) {
-      this.commitsFailSince ??= Date.now();
-      if (protocolType(error) !== 'NOT_COORDINATOR_FOR_GROUP' || usually === undefined || afresh === undefined) {
-        if (Date.now() - this.commitsFailSince > this.options.settings.stallMs)
-          this.restart(toPenstock(error, 'offsets cannot be committed'));
-        throw error;
-      }
-      await afresh([...topics]);
-      this.strayed = true;
-      this.commitsFailSince = undefined;
-    }
-  }
-
   private readAhead(): ReadAhead {
     const { settings } = this.options;
     const share = Math.max(LEAST_AHEAD_BYTES, this.creditBytes / Math.max(1, this.partitions.size));
@@ -456,15 +422,6 @@ export class KafkaMember implements SharedMember {
   }
 }
 
-const MOST_COMMITS = 8;
-
-/** A commit whose answer is lost may count as well, so the last few are known. */
-function remember(commits: string[] | undefined, text: string): void {
-  if (commits === undefined || commits.at(-1) === text) return;
-  commits.push(text);
-  if (commits.length > MOST_COMMITS) commits.shift();
-}
-
 function topicsOf(partitions: readonly PartitionName[]): readonly string[] {
   return [...new Set(partitions.map(({ topic }) => topic))];
 }
@@ -472,15 +429,6 @@ function topicsOf(partitions: readonly PartitionName[]): readonly string[] {
 /** Brokers that have just started, or have just taken a group over, ask for a moment. */
 function isStartUp(error: PenstockError): boolean {
   return ['GROUP_LOAD_IN_PROGRESS', 'GROUP_COORDINATOR_NOT_AVAILABLE', 'NOT_COORDINATOR_FOR_GROUP'].includes(protocolType(error) ?? '');
-}
-
-function notThere(topics: readonly string[]): PenstockError {
-  const which = topics.length === 1 ? `topic ${topics[0]} is` : `topics ${topics.join(', ')} are`;
-  return new PenstockError('PS3008', `${which} not there, or may not be seen`, { category: 'transient' });
-}
-
-function notJoined(group: string): PenstockError {
-  return new PenstockError('PS3001', `group ${group} is not joined`, { category: 'transient' });
 }
 
 /** Consumers that are subscribed together begin together. */

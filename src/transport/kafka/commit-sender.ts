@@ -1,0 +1,79 @@
+import type { EachBatchPayload } from 'kafkajs';
+import { PenstockError } from '../../diagnostics/index.js';
+import type { PartitionName } from '../log-store.js';
+import type { CommitRequest } from './commit-path.js';
+import { protocolType, toPenstock } from './failure.js';
+import type { Session } from './session.js';
+
+export interface CommitSenderOptions {
+  readonly group: string;
+  /** How long commits may fail in a row before the session is given up, in milliseconds. */
+  readonly patienceMs: number;
+  /** What was committed of a partition, to be added to. */
+  commitsOf(partition: PartitionName): string[] | undefined;
+  /** The session must be made anew. */
+  hopeless(error: PenstockError): void;
+}
+
+const MOST_COMMITS = 8;
+
+/** Sends offsets under the generation that is current at the call, and finds the coordinator when it has moved. */
+export class CommitSender {
+  /** The client's own way; it comes with the first records of a session. */
+  via: EachBatchPayload['commitOffsetsIfNecessary'] | undefined;
+  /** The client commits to a broker that coordinates the group no longer. */
+  private strayed = false;
+  private failingSince: number | undefined;
+
+  constructor(private readonly options: CommitSenderOptions) {}
+
+  /** A new assignment: the client has asked who coordinates the group. */
+  joined(via: EachBatchPayload['commitOffsetsIfNecessary'] | undefined): void {
+    this.via = via;
+    this.strayed = false;
+  }
+
+  /** Nothing may come between the caller's check of its leases and this call. */
+  send(request: CommitRequest, session: Session | undefined, fault: PenstockError | undefined): Promise<void> {
+    if (this.via === undefined) return Promise.reject(fault ?? notJoined(this.options.group));
+    for (const { topic, partitions } of request.topics) {
+      for (const { partition, text } of partitions) remember(this.options.commitsOf({ topic, partition }), text);
+    }
+    // Both are taken before anything is awaited: a generation that comes later may not have these partitions.
+    const afresh = session?.commitAfresh();
+    const usually = this.strayed && afresh !== undefined ? undefined : this.via(request);
+    return this.eitherWay(usually, afresh, request);
+  }
+
+  private async eitherWay(
+    usually: Promise<void> | undefined,
+    afresh: ReturnType<Session['commitAfresh']>,
+    { topics }: CommitRequest,
+  ): Promise<void> {
+    try {
+      if (usually !== undefined) await usually;
+      else await afresh!([...topics]);
+    } catch (error) {
+      this.failingSince ??= Date.now();
+      if (protocolType(error) !== 'NOT_COORDINATOR_FOR_GROUP' || usually === undefined || afresh === undefined) {
+        if (Date.now() - this.failingSince > this.options.patienceMs)
+          this.options.hopeless(toPenstock(error, 'offsets cannot be committed'));
+        throw error;
+      }
+      await afresh([...topics]);
+      this.strayed = true;
+    }
+    this.failingSince = undefined;
+  }
+}
+
+/** A commit whose answer is lost may count as well, so the last few are known. */
+function remember(commits: string[] | undefined, text: string): void {
+  if (commits === undefined || commits.at(-1) === text) return;
+  commits.push(text);
+  if (commits.length > MOST_COMMITS) commits.shift();
+}
+
+function notJoined(group: string): PenstockError {
+  return new PenstockError('PS3001', `group ${group} is not joined`, { category: 'transient' });
+}
