@@ -77,6 +77,18 @@ const WITHOUT_FRAME: ReadonlySet<string> = new Set(['PS1002', 'PS1103', 'PS1104'
 const LINES_AFTER: ReadonlySet<string> = new Set(['PS1001']);
 const LINES_BEFORE: ReadonlySet<string> = new Set(['PS1001', 'PS1101', 'PS1102', 'PS1105', 'PS2101', 'PS2107']);
 
+const MOST_WIDTH = 200;
+const MOST_CARETS = 120;
+/** How much of a long line is shown before what is wrong in it. */
+const CONTEXT = 60;
+
+/** A line as it is, or as much of a long one as is seen beside what is wrong. */
+function part(text: string, from: number): string {
+  const start = from === 0 ? '' : '…';
+  const end = text.length - from > MOST_WIDTH ? '…' : '';
+  return `${start}${text.slice(from + start.length, from + MOST_WIDTH - end.length)}${end}`;
+}
+
 function frame(diagnostic: Diagnostic, lines: readonly string[], paint: (text: string) => string): string[] {
   const { line, column } = diagnostic;
   if (line === undefined || column === undefined || WITHOUT_FRAME.has(diagnostic.code)) return [];
@@ -85,14 +97,18 @@ function frame(diagnostic: Diagnostic, lines: readonly string[], paint: (text: s
   const before = LINES_BEFORE.has(diagnostic.code) && belongs(lines[line - 2], here) ? lines[line - 2] : undefined;
   const after = LINES_AFTER.has(diagnostic.code) && lines[line]?.trim() ? lines[line] : undefined;
   const width = String(after === undefined ? line : line + 1).length;
-  const numbered = (number: number, text: string) => `  ${String(number).padStart(width)} | ${masked(text)}`.trimEnd();
+  const numbered = (number: number, text: string) => `  ${String(number).padStart(width)} | ${text}`.trimEnd();
   const end =
     diagnostic.endLine === undefined || diagnostic.endLine === line ? (diagnostic.endColumn ?? column + 1) : here.trimEnd().length + 1;
-  const carets = '^'.repeat(Math.max(1, Math.min(end - column, Math.max(1, here.length - column + 1), 120)));
+  const carets = '^'.repeat(Math.max(1, Math.min(end - column, Math.max(1, here.length - column + 1), MOST_CARETS)));
   const lead = masked(here) === here ? here.slice(0, column - 1) : masked(here.slice(0, column - 1));
-  const framed = [numbered(line, here), `  ${' '.repeat(width)} | ${lead.replace(/[^\t]/g, ' ')}${paint(carets)}`];
-  if (before !== undefined) framed.unshift(numbered(line - 1, before));
-  if (after !== undefined) framed.push(numbered(line + 1, after));
+  const from = here.length > MOST_WIDTH ? Math.max(0, lead.length - CONTEXT) : 0;
+  const framed = [
+    numbered(line, part(masked(here), from)),
+    `  ${' '.repeat(width)} | ${part(lead, from).replace(/[^\t]/g, ' ')}${paint(carets)}`,
+  ];
+  if (before !== undefined) framed.unshift(numbered(line - 1, part(masked(before), 0)));
+  if (after !== undefined) framed.push(numbered(line + 1, part(masked(after), 0)));
   return framed;
 }
 

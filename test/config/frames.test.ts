@@ -177,6 +177,16 @@ config/claimx_plugins.yaml:8:12 error PS1104 enabled must be true or false, this
     expect(out).toContain('[REDACTED]');
   });
 
+  it('shows of a long line what stands around the mistake', () => {
+    const text = `${'a'.repeat(5_000)}HERE${'b'.repeat(5_000)}`;
+    const at: Diagnostic = { code: 'PS1102', severity: 'error', file: 'f', line: 1, column: 5_001, endColumn: 5_005, message: 'm' };
+    const [, line, carets] = renderPretty([at], { source: () => text }).split('\n');
+    expect(line).toMatch(/^ {2}1 \| …a+HEREb+…$/);
+    expect(line!.length).toBeLessThan(220);
+    expect(carets!.trimEnd()).toHaveLength(line!.indexOf('HERE') + 'HERE'.length);
+    expect(carets!.indexOf('^')).toBe(line!.indexOf('HERE'));
+  });
+
   it('prints one JSON object a line, sorted by place', () => {
     const at = (file: string | undefined, line: number): Diagnostic => ({
       code: 'PS1101',
