@@ -1,5 +1,6 @@
 import { Command, CommanderError, Option } from 'commander';
 import { declareCheck } from './commands/check.js';
+import type { Declare, Runner } from './commands/declare.js';
 import { declareDlq } from './commands/dlq.js';
 import { declareHelp } from './commands/help.js';
 import { declareIngest } from './commands/ingest.js';
@@ -14,15 +15,6 @@ import { EXIT, exitCodeOf } from './exit-codes.js';
 import { report } from './report.js';
 import { LOG_KINDS, type Shell, shellOf } from './shell.js';
 import { version } from './version.js';
-
-/** A command's work; it resolves to the exit code. */
-export type Work = (shell: Shell) => Promise<number>;
-
-/** Lets a declared command run its work: the shell is opened, errors become exit codes, everything printed is written before the end. */
-export type Runner = (command: Command, work: Work) => Promise<void>;
-
-/** Adds a command to the program. What it needs is imported when it runs: `penstock --help` loads nothing. */
-export type Declare = (program: Command, run: Runner) => void;
 
 const COMMANDS: readonly Declare[] = [
   declareDev,

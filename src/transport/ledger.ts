@@ -1,4 +1,4 @@
-import { decodeRanges, encodeRanges, type Range } from './ranges.js';
+import { countIn, decodeRanges, encodeRanges, type Range } from './ranges.js';
 
 /** How far a group has come in one partition. */
 export interface Progress {
@@ -6,6 +6,12 @@ export interface Progress {
   readonly offset: number;
   /** What has left at or above `offset`, in the ledger's own compact form; empty when nothing has. */
   readonly beyond: Uint8Array;
+}
+
+/** How many offsets of a partition a group has not settled; all of them when it never committed. */
+export function unsettledOf(progress: Progress | undefined, { start, end }: { readonly start: number; readonly end: number }): number {
+  if (progress === undefined) return end - start;
+  return Math.max(0, end - Math.max(progress.offset, start) - countIn(progress.beyond, progress.offset));
 }
 
 export interface LedgerOptions {

@@ -5,7 +5,7 @@ import { Committer, type CommitJob } from './committer.js';
 import { GroupConsumer } from './group-consumer.js';
 import type { LogStore } from './log-store.js';
 import { prepare } from './prepared.js';
-import { countIn } from './ranges.js';
+import { unsettledOf } from './ledger.js';
 import type {
   Capabilities,
   ConsumeOptions,
@@ -158,11 +158,7 @@ export class StoreTransport implements Transport {
     return settled(() => {
       let open = 0;
       for (const topic of topics) {
-        for (const { partition, start, end } of this.boundsOf(topic)) {
-          const progress = this.store.progress(group, topic, partition);
-          if (progress === undefined) open += end - start;
-          else open += Math.max(0, end - Math.max(progress.offset, start) - countIn(progress.beyond, progress.offset));
-        }
+        for (const bounds of this.boundsOf(topic)) open += unsettledOf(this.store.progress(group, topic, bounds.partition), bounds);
       }
       return open;
     });

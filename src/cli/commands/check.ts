@@ -1,5 +1,5 @@
 import type { CheckFlags } from '../check-command.js';
-import type { Declare } from '../program.js';
+import type { Declare } from './declare.js';
 
 export const declareCheck: Declare = (program, run) => {
   const command = program

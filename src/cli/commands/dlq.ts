@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import type { FilterFlags, ReplayFlags, ShowFlags } from '../dlq-command.js';
 import { instant, wholeNumber } from '../parse-option.js';
-import type { Declare } from '../program.js';
+import type { Declare } from './declare.js';
 
 const CATEGORIES = ['transient', 'auth', 'permanent', 'circuit_open', 'unknown'];
 const domainOption = (): Option => new Option('--domain <name>', 'whose dead letters').default('xact', 'xact');

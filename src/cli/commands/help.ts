@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { EXIT, UsageError } from '../exit-codes.js';
-import type { Declare } from '../program.js';
+import type { Declare } from './declare.js';
 
 export const declareHelp: Declare = (program, run) => {
   const command = program

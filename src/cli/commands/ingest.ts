@@ -1,5 +1,5 @@
 import { Option } from 'commander';
-import type { Declare } from '../program.js';
+import type { Declare } from './declare.js';
 import { bytes } from '../parse-option.js';
 
 interface IngestFlags {

@@ -1,5 +1,5 @@
 import type { RenderFlags } from '../marbles-command.js';
-import type { Declare } from '../program.js';
+import type { Declare } from './declare.js';
 
 export const declareMarbles: Declare = (program, run) => {
   const marbles = program.command('marbles').description('what marble specs look like').helpCommand(false);

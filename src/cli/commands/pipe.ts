@@ -1,5 +1,5 @@
 import type { PipeFlags } from '../pipe-command.js';
-import type { Declare } from '../program.js';
+import type { Declare } from './declare.js';
 
 export const declarePipe: Declare = (program, run) => {
   const command = program

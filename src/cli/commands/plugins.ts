@@ -1,4 +1,4 @@
-import type { Declare } from '../program.js';
+import type { Declare } from './declare.js';
 
 export const declarePlugins: Declare = (program, run) => {
   const plugins = program.command('plugins').description('the plugins that are built in').helpCommand(false);

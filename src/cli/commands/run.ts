@@ -1,6 +1,6 @@
 import { Option } from 'commander';
 import { duration, positiveNumber, wholeNumber } from '../parse-option.js';
-import type { Declare } from '../program.js';
+import type { Declare } from './declare.js';
 import type { DevFlags } from '../dev.js';
 import type { RunFlags } from '../run.js';
 

@@ -1,6 +1,6 @@
 import { Option } from 'commander';
 import { port, wholeNumber } from '../parse-option.js';
-import type { Declare } from '../program.js';
+import type { Declare } from './declare.js';
 import type { SimulateFlags } from '../simulate-command.js';
 
 export const declareSimulate: Declare = (program, run) => {

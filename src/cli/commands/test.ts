@@ -1,6 +1,6 @@
 import { Option } from 'commander';
 import { percentage } from '../parse-option.js';
-import type { Declare } from '../program.js';
+import type { Declare } from './declare.js';
 import type { TestFlags } from '../test-command.js';
 
 export const declareTest: Declare = (program, run) => {

@@ -1,5 +1,5 @@
 import { wholeNumber } from '../parse-option.js';
-import type { Declare } from '../program.js';
+import type { Declare } from './declare.js';
 import type { CatFlags } from '../topics-command.js';
 
 export const declareTopics: Declare = (program, run) => {

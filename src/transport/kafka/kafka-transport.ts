@@ -6,7 +6,7 @@ import { Committer } from '../committer.js';
 import { GroupConsumer } from '../group-consumer.js';
 import { partitionOf } from '../partitioner.js';
 import { prepare, type Prepared } from '../prepared.js';
-import { countIn } from '../ranges.js';
+import { unsettledOf } from '../ledger.js';
 import { nameOf } from '../balance.js';
 import type {
   Capabilities,
@@ -174,14 +174,10 @@ export class KafkaTransport implements Transport {
   }
 
   async backlog(group: string, topics: readonly string[]): Promise<number> {
-    const [progress, bounds] = await Promise.all([this.directory.progress(group, topics), this.directory.offsetsOf(topics)]);
+    const [progress, topicBounds] = await Promise.all([this.directory.progress(group, topics), this.directory.offsetsOf(topics)]);
     let open = 0;
-    for (const [topic, offsets] of bounds) {
-      for (const { partition, start, end } of offsets) {
-        const found = progress.get(nameOf({ topic, partition }));
-        if (found === undefined) open += end - start;
-        else open += Math.max(0, end - Math.max(found.offset, start) - countIn(found.beyond, found.offset));
-      }
+    for (const [topic, offsets] of topicBounds) {
+      for (const bounds of offsets) open += unsettledOf(progress.get(nameOf({ topic, partition: bounds.partition })), bounds);
     }
     return open;
   }
