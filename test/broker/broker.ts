@@ -6,6 +6,7 @@ import { classPath, VERSIONS } from './artifacts.js';
 import { type Certificates, makeCertificates } from './certificates.js';
 import { LeaderMover } from './leader-mover.js';
 import { BrokerNode, formatNode } from './node.js';
+import { OtherClient } from './other-client.js';
 import { type ClusterLayout, type NodeLayout, propertiesOf } from './properties.js';
 
 export interface BrokerOptions {
@@ -22,6 +23,7 @@ export interface BrokerOptions {
 /** A throw-away Apache Kafka on this machine. It leaves nothing behind, also when this process is killed. */
 export class Broker {
   private mover: LeaderMover | undefined;
+  private readonly others: OtherClient[] = [];
 
   private constructor(
     readonly version: string,
@@ -91,9 +93,17 @@ export class Broker {
     return this.mover.move(topic, partition);
   }
 
+  /** Kafka's own client, connected to this broker; it ends with it. */
+  otherClient(): OtherClient {
+    const client = new OtherClient(this.classes, this.brokers);
+    this.others.push(client);
+    return client;
+  }
+
   /** Ends all nodes and removes their data. */
   async stop(): Promise<void> {
     this.mover?.stop();
+    for (const client of this.others) client.stop();
     await Promise.all(this.nodes.map((node) => node.retire()));
     await rm(this.home, { recursive: true, force: true, maxRetries: 5 });
   }

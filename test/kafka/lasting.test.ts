@@ -168,18 +168,3 @@ it('records up to the size that the topic takes travel; a larger one is refused 
   for await (const { value } of transport.read('large', 0)) sizes.push(value!.length);
   expect(sizes).toEqual([most, most, 5]);
 });
-
-it.each(['none', 'gzip'] as const)('compression %s: records come back as they were', async (compression) => {
-  const transport = await open({ compression });
-  const topic = `packed.${compression}`;
-  await transport.ensureTopics([{ name: topic, partitions: 1 }]);
-  const values = Array.from({ length: 300 }, (_, index) => `${index} ${'text '.repeat(40)}`);
-  await transport.produce(values.map((value) => ({ topic, key: 'k', value, headers: { a: 'b' } })));
-  const read = [];
-  for await (const { value } of transport.read(topic, 0)) read.push(value!.toString());
-  expect(read).toEqual(values);
-});
-
-it('a codec whose package is missing is refused when the log is opened', async () => {
-  await expect(openKafka({ ...QUICK, brokers: broker.brokers, compression: 'zstd' })).rejects.toMatchObject({ code: 'PS1102' });
-});
