@@ -1,15 +1,19 @@
 import { createHash } from 'node:crypto';
 import type { MonoTypeOperatorFunction } from 'rxjs';
-import { concurrently, type Delivery, type Origin } from '../../operators/index.js';
+import { concurrently, type Delivery, filtered, type Origin } from '../../operators/index.js';
 import { PenstockError } from '../diagnostics/index.js';
 import type { BlobStore } from '../storage/blob/blob-store.js';
 import type { Header, LogRecord, NewRecord } from '../transport/transport.js';
+import { BUILT_IN_FILTERS } from './built-in-filters.js';
 import { textHeaders } from './item.js';
 import { isForGroup } from './retry-policy.js';
 import type { Sink } from './sink.js';
 
 /** The header that names where a record's value lies, when it was too large to travel itself. */
 export const CLAIM_CHECK_HEADER = 'claim_check';
+
+/** Lies beside the place of a value that was removed because it was done with. */
+const SPENT = '.spent';
 
 /** The largest record that travels as it is, unless the options say otherwise: 1 MiB. */
 const MAX_BYTES = 1024 * 1024;
@@ -32,8 +36,13 @@ export interface ClaimChecks {
   check(record: NewRecord, origin: Origin | undefined): NewRecord | Promise<NewRecord>;
   /** Rejects with a permanent `PS4101` when nothing lies there. */
   fetch(name: string): Promise<Buffer>;
-  /** Removes a value that nobody needs any more. */
+  /**
+   * Removes a value that is done with, and leaves a mark of that. A record may lie in the log twice, when whoever wrote it died before that was
+   * known: the second finds by the mark that there is nothing left to do.
+   */
   remove(name: string): void;
+  /** Whether a value is not there because it is done with. */
+  isSpent(name: string): Promise<boolean>;
 }
 
 export function claimChecks({ blobs, maxBytes = MAX_BYTES, onWarning = warn }: ClaimChecksOptions): ClaimChecks {
@@ -50,10 +59,17 @@ export function claimChecks({ blobs, maxBytes = MAX_BYTES, onWarning = warn }: C
       throw new PenstockError('PS4101', `the value of the record is not at ${name}`, { category: 'permanent' });
     },
     remove(name) {
-      blobs.delete(name).catch(onWarning);
+      // The mark first: whoever finds no value finds the mark.
+      blobs
+        .put(name + SPENT, NOTHING)
+        .then(() => blobs.delete(name))
+        .catch(onWarning);
     },
+    isSpent: async (name) => (await blobs.head(name + SPENT)) !== undefined,
   };
 }
+
+const NOTHING = new Uint8Array(0);
 
 function warn(error: unknown): void {
   process.emitWarning(`a claim could not be removed: ${String(error)}`);
@@ -100,7 +116,7 @@ export function claimCheckSink(sink: Sink, claims: ClaimChecks): Sink {
 
 /**
  * Puts the value back into each record that only names it, for the group that the record is for. The value is removed when the delivery has left
- * for good: whoever sent it on has stored it anew.
+ * for good: whoever sent it on has stored it anew. A copy of a record whose value is done with is filtered as a duplicate.
  */
 export function redeem(claims: ClaimChecks, group: string): MonoTypeOperatorFunction<Delivery<LogRecord>> {
   return concurrently<LogRecord>(() => (record, delivery) => {
@@ -108,13 +124,24 @@ export function redeem(claims: ClaimChecks, group: string): MonoTypeOperatorFunc
     const headers = textHeaders(record);
     const claim = headers[CLAIM_CHECK_HEADER];
     if (claim === undefined || !isForGroup(headers, group)) return delivery;
-    return claims.fetch(claim).then((value) => {
+    return redeemed(claims, claim).then((value) => {
+      if (value === undefined) return filtered(BUILT_IN_FILTERS.duplicate);
       delivery.whenSettled((outcome) => {
         if (outcome !== 'released') claims.remove(claim);
       });
       return delivery.with({ ...record, value, headers: record.headers.filter(([name]) => name !== CLAIM_CHECK_HEADER) });
     });
   });
+}
+
+/** The value, or nothing when it is done with. */
+async function redeemed(claims: ClaimChecks, claim: string): Promise<Buffer | undefined> {
+  try {
+    return await claims.fetch(claim);
+  } catch (error) {
+    if (await claims.isSpent(claim)) return undefined;
+    throw error;
+  }
 }
 
 /** The value of a record, wherever it lies. */

@@ -20,9 +20,10 @@ function large(mediaId: string): DownloadTask {
   return downloadTask(mediaId, { metadata: { note: 'x'.repeat(MAX) } });
 }
 
+/** The values that lie there. */
 async function listed(blobs: BlobStore): Promise<readonly string[]> {
   const paths: string[] = [];
-  for await (const { path } of blobs.list()) paths.push(path);
+  for await (const { path } of blobs.list()) if (!path.endsWith('.spent')) paths.push(path);
   return paths;
 }
 
@@ -130,6 +131,25 @@ describe('records that are too large to travel', () => {
     await expect.poll(() => last.of['xact_events']?.length).toBe(1);
     expect(last.of['xact_events']?.[0]).toMatchObject({ trace_id: 't1', note: 'x'.repeat(MAX) });
     await expect.poll(() => listed(bench.claimed)).toEqual([]);
+  });
+
+  it('A24: a record that lies in the log twice is done once, also when its value is gone by then', async () => {
+    const bench = await workerBench({ maxRecordBytes: MAX });
+    let failures = 1;
+    const worker = downloader(bench, (request, signal) => (failures-- > 0 ? Promise.reject(busy) : writesFiles(bench)(request, signal)));
+    const retrying = retrier(bench);
+    await bench.send('xact.downloads_pending', large('m1'));
+    await expect.poll(() => worker.doors()).toEqual({ retried: 1, delivered: 1 });
+    await bench.idle();
+    // Whoever sent it back died before that was known, so that somebody else sends it back again.
+    const again = (await bench.records('xact.downloads.pending')).at(-1)!;
+    expect(textHeaders(again)['claim_check']).toBeDefined();
+    await expect.poll(async () => (await listed(bench.claimed)).length).toBe(1);
+    await bench.transport.produce([{ topic: again.topic, key: again.key, value: again.value, headers: again.headers }]);
+    await bench.idle();
+    expect(worker.doors()).toEqual({ retried: 1, delivered: 1, filtered: 1 });
+    expect(await bench.deadLetters()).toEqual([]);
+    retrying.unsubscribe();
   });
 
   it('a value that is not there dead-letters its record, and its neighbours go on', async () => {
