@@ -15,7 +15,7 @@ import {
 import { isBuiltInFilter } from '../runtime/built-in-filters.js';
 import { supervise } from '../runtime/supervisor.js';
 import type { Settled } from '../runtime/worker.js';
-import type { Consumer, LogRecord, Transport } from '../transport/transport.js';
+import type { Assignment, Consumer, LogRecord, Transport } from '../transport/transport.js';
 import { type FaultSources, faultOf, watchFaults } from './worker-faults.js';
 
 export interface WorkerHostOptions {
@@ -70,6 +70,7 @@ export function workerHost(options: WorkerHostOptions): WorkerHost {
   let consumers: readonly Consumer[] = [];
   let built: BuiltWorker | undefined;
   let subscription: Subscription | undefined;
+  let losses: LossWatch | undefined;
   let stopped: unknown;
   let ended: Promise<void> = Promise.resolve();
 
@@ -83,6 +84,7 @@ export function workerHost(options: WorkerHostOptions): WorkerHost {
       source.subscribe({
         next: (delivery) => {
           meter.entered();
+          losses?.handedOut(delivery);
           inFlight.set(delivery, Date.now());
           delivery.whenSettled((outcome, reason) => {
             meter.took('delivery', Date.now() - (inFlight.get(delivery) ?? Date.now()));
@@ -107,11 +109,10 @@ export function workerHost(options: WorkerHostOptions): WorkerHost {
     const source = merge(...consumers.map((consumer) => consumer.deliveries$));
     built = build(counted(source), draining.signal);
     const { lost } = built;
-    const watching = lost === undefined ? () => undefined : watchLost(consumers, lost);
+    losses = lost === undefined ? undefined : new LossWatch(consumers, lost);
     const unwatchFaults = watchFaults(faults, log);
     return built.settled$.pipe(
       finalize(() => {
-        watching();
         unwatchFaults();
         for (const stop of unwatch) stop();
       }),
@@ -175,18 +176,25 @@ export function workerHost(options: WorkerHostOptions): WorkerHost {
   return host;
 }
 
-/** Tells of each assignment that is taken away. */
-function watchLost(consumers: readonly Consumer[], lost: (topic: string, partition: number) => void): () => void {
-  const known = new WeakSet<AbortSignal>();
-  const look = (): void => {
-    for (const consumer of consumers) {
-      for (const { topic, partition, lost: signal } of consumer.state().assigned) {
-        if (known.has(signal)) continue;
-        known.add(signal);
-        signal.addEventListener('abort', () => lost(topic, partition), { once: true });
-      }
-    }
-  };
-  const timer = setInterval(look, 250).unref();
-  return () => clearInterval(timer);
+/** Tells of each assignment that is taken away after it has handed something out, however soon. */
+class LossWatch {
+  private readonly known = new Map<string, Map<number, AbortSignal>>();
+
+  constructor(
+    private readonly consumers: readonly Consumer[],
+    private readonly lost: (topic: string, partition: number) => void,
+  ) {}
+
+  handedOut({ origin }: Delivery<LogRecord>): void {
+    if (origin === undefined || this.known.get(origin.topic)?.get(origin.partition)?.aborted === false) return;
+    for (const consumer of this.consumers) for (const assignment of consumer.state().assigned) this.meet(assignment);
+  }
+
+  private meet({ topic, partition, lost: signal }: Assignment): void {
+    const partitions = this.known.get(topic) ?? new Map<number, AbortSignal>();
+    this.known.set(topic, partitions);
+    if (partitions.get(partition) === signal) return;
+    partitions.set(partition, signal);
+    signal.addEventListener('abort', () => this.lost(topic, partition), { once: true });
+  }
 }

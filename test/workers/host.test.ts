@@ -1,9 +1,13 @@
+import { ignoreElements, Subject } from 'rxjs';
 import { describe, expect, it } from 'vitest';
+import { type Delivery, openDelivery } from '../../operators/index.js';
 import { workerHost, type WorkerHost } from '../../src/cli/worker-host.js';
 import { INGESTED_MARKS, xactEventIngester } from '../../src/domains/xact/workers/xact-event-ingester.js';
 import { createHealth, createLogger, createMetrics } from '../../src/observe/index.js';
 import { carrySink } from '../../src/runtime/sink.js';
 import { chainWith, defineOpenPlugin, messages } from '../../src/plugin/index.js';
+import { originOf } from '../../src/transport/origin.js';
+import type { Assignment, Consumer, LogRecord, Transport } from '../../src/transport/transport.js';
 import { until } from '../transport/collector.js';
 import { HOST, rawEvent } from './messages.js';
 import { type WorkerBench, workerBench } from './worker-bench.js';
@@ -84,5 +88,38 @@ describe('a worker as it runs', () => {
     expect(running.stop()).toEqual([]);
     expect(running.doors()).toMatchObject({ entered: 2, left: { delivered: 1, released: 1 } });
     expect(await bench.transport.backlog('xact-event-ingester', ['xact.events.raw'])).toBe(1);
+  });
+
+  it('L5: is told of every partition that is taken away after it has handed something out, however soon', () => {
+    const deliveries$ = new Subject<Delivery<LogRecord>>();
+    let assigned: readonly Assignment[] = [];
+    const consumer: Partial<Consumer> = {
+      deliveries$,
+      state: () => ({ inFlight: 0, inFlightBytes: 0, assigned, paused: 0, lag: 0, fault: undefined }),
+    };
+    const told: string[] = [];
+    const made = workerHost({
+      name: 'xact-delta-events',
+      topics: [['in']],
+      transport: { consume: () => consumer } as Partial<Transport> as Transport,
+      credits: { count: 10, bytes: 1024 },
+      log: createLogger({ format: 'json', stream: { write: () => undefined } }),
+      metrics: createMetrics(),
+      health: createHealth(),
+      build: (source) => ({
+        settled$: source.pipe(ignoreElements()),
+        lost: (topic, partition) => told.push(`${topic}/${partition} after ${made.inFlight()}`),
+      }),
+    });
+    made.start();
+    for (let epoch = 1; epoch <= 2; epoch += 1) {
+      const [one, other] = [new AbortController(), new AbortController()];
+      assigned = [one, other].map(({ signal }, partition) => ({ topic: 'in', partition, epoch, lost: signal }));
+      const record: LogRecord = { topic: 'in', partition: 0, offset: epoch, key: null, value: null, headers: [], timestamp: 0 };
+      deliveries$.next(openDelivery(record, originOf(record), { settled: () => undefined, failed: () => undefined }));
+      one.abort();
+    }
+    made.stop();
+    expect(told).toEqual(['in/0 after 1', 'in/0 after 2']);
   });
 });
