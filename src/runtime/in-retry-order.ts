@@ -1,29 +1,13 @@
 import type { MonoTypeOperatorFunction, Subscriber } from 'rxjs';
 import type { Delivery } from '../../operators/index.js';
-import { isPromise } from '../../operators/is-promise.js';
 import { DEFAULT_MAX_HELD, overflow } from '../../operators/overflow.js';
 import { release, Stage, stage } from '../../operators/stage.js';
-import type { NewRecord } from '../transport/transport.js';
-import type { Line, RetryOrder, Ticket } from './retry-order.js';
-import type { Sink } from './sink.js';
+import type { Line, Ticket } from './retry-order.js';
+import { spillBehind, type SpillOptions } from './spill.js';
 
-/** One that has to wait on a retry topic behind those of its key that lie there. */
-export interface Spilled {
-  readonly key: string;
-  readonly delayMs: number;
-  /** Milliseconds since 1970. */
-  readonly dueAt: number;
-  /** They say its turn. */
-  readonly headers: Readonly<Record<string, string>>;
-}
-
-export interface InRetryOrderOptions<T> {
-  readonly order: RetryOrder;
+export interface InRetryOrderOptions<T> extends SpillOptions<T> {
   /** The key whose items keep their order; items of different keys do not wait for each other. */
   readonly key: (value: T, delivery: Delivery<T>) => string;
-  /** The record of an item for the retry topic. */
-  readonly spill: (value: T, spilled: Spilled) => NewRecord;
-  readonly sink: Sink;
 }
 
 interface Waiting<T> {
@@ -133,13 +117,12 @@ class OrderedLanes<T> extends Stage<Delivery<T>, Delivery<T>> {
       return true;
     }
     if (this.sourceDone) {
-      for (const { delivery } of lane.waiting.toReversed()) release(delivery, 'the one before it is retried');
-      this.held -= lane.waiting.splice(0).length;
+      this.releaseAll(lane, 'the one before it is retried');
       return true;
     }
     if (first.overdue || first.until <= now || line!.dueAt > first.until || lane.waiting.length > order.maxWaiting) {
       const { delivery, ticket } = this.take(lane, 0);
-      this.occupy(lane, delivery, () => this.spill(delivery, ticket, line!, now));
+      this.occupy(lane, delivery, () => spillBehind(line!, { delivery, ticket }, this.options));
       return true;
     }
     // The clock may be set back meanwhile: nothing waits longer than it should.
@@ -158,26 +141,19 @@ class OrderedLanes<T> extends Stage<Delivery<T>, Delivery<T>> {
   private occupy(lane: Lane<T>, delivery: Delivery<T>, begin: (delivery: Delivery<T>) => void): void {
     if (delivery.outcome !== undefined) return;
     lane.busy = true;
-    delivery.whenSettled(() => {
+    delivery.whenSettled((outcome) => {
       lane.busy = false;
+      // What was given back comes again, but not to us: those behind it must not be done before it.
+      if (outcome === 'released' && this.sourceDone) this.releaseAll(lane, 'the one before it was given back');
       this.pump(lane);
     });
     begin(delivery);
   }
 
-  private spill(delivery: Delivery<T>, ticket: Ticket, line: Line, now: number): void {
-    const { order, sink } = this.options;
-    const left = (): void => delivery.settle('retried', 'the one before it is retried');
-    const notSent = (error: unknown): void => release(delivery, `it could not be sent behind the one before it: ${String(error)}`);
-    try {
-      const { dueAt, headers } = order.spilled(delivery.origin!, ticket, line, now);
-      const record = this.options.spill(delivery.value, { key: ticket.key, delayMs: line.delayMs, dueAt, headers });
-      const answer = sink(record, delivery);
-      if (isPromise(answer)) answer.then(left, notSent);
-      else left();
-    } catch (error) {
-      notSent(error);
-    }
+  private releaseAll(lane: Lane<T>, reason: string): void {
+    const waiting = lane.waiting.splice(0);
+    this.held -= waiting.length;
+    for (const { delivery } of waiting.toReversed()) release(delivery, reason);
   }
 
   private take(lane: Lane<T>, at: number): Waiting<T> {
@@ -206,7 +182,7 @@ function insert<T>(waiting: Waiting<T>[], one: Waiting<T>): void {
  *
  * Who comes back from a retry topic before its turn waits like the others. What nobody waits for any more (`giveUpMs` after it was due) is passed by.
  * Lanes are remembered while something of them is here, turns in the mark store of `order`. When the source completes, those that may go on do, and those that wait for a
- * retry are released.
+ * retry, or for one that is given back, are released.
  */
 export function inRetryOrder<T>(options: InRetryOrderOptions<T>): MonoTypeOperatorFunction<Delivery<T>> {
   return stage((downstream) => new OrderedLanes(downstream, options));

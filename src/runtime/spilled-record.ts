@@ -1,8 +1,8 @@
 import { CATEGORIES } from '../diagnostics/index.js';
 import type { Header, NewRecord } from '../transport/transport.js';
-import type { Spilled } from './in-retry-order.js';
 import type { Item } from './item.js';
 import { retryCountOf, retryHeaders } from './retry-policy.js';
+import type { Spilled } from './spill.js';
 
 export interface SpillRoute {
   readonly worker: string;
@@ -15,16 +15,17 @@ export interface SpillRoute {
 /** A record that waits on a retry topic for another's retry: as it came, with the headers that bring it back. Its retries are counted as before. */
 export function spilledRecord({ record, headers }: Item<unknown>, spilled: Spilled, route: SpillRoute): NewRecord {
   const { key, delayMs, dueAt } = spilled;
+  const originalKey = record.key === null ? key : record.key.toString('utf8');
   const scheme: Readonly<Record<string, string>> = {
     ...spilled.headers,
     ...retryHeaders({
-      traceId: headers['trace_id'] ?? key,
+      traceId: headers['trace_id'] ?? originalKey,
       retryCount: retryCountOf(headers),
       dueAt,
       delayMs,
       targetTopic: route.logicalName(record.topic),
       workerType: route.worker,
-      originalKey: record.key === null ? key : record.key.toString('utf8'),
+      originalKey,
       category: CATEGORIES.find((category) => category === headers['error_category']) ?? 'unknown',
       domain: route.domain,
       group: route.worker,
