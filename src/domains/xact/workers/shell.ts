@@ -6,9 +6,11 @@ import { redactText } from '../../../observe/redact.js';
 import { type ClaimChecks, claimCheckSink } from '../../../runtime/claim-check.js';
 import { type FailedMessage, failureRoute, type Failing } from '../../../runtime/failure-route.js';
 import { inRetryOrder } from '../../../runtime/in-retry-order.js';
+import { inWriteOrder } from '../../../runtime/in-write-order.js';
 import type { Item } from '../../../runtime/item.js';
 import type { RetryOrder } from '../../../runtime/retry-order.js';
 import type { Sink } from '../../../runtime/sink.js';
+import type { SpillOptions } from '../../../runtime/spill.js';
 import { spilledRecord } from '../../../runtime/spilled-record.js';
 import type { ChainOperator, Chains, Performing } from '../../../runtime/stage.js';
 import { type Settled, worker } from '../../../runtime/worker.js';
@@ -102,10 +104,24 @@ export function lanes<I extends Item<unknown>>(
   options: XactWorkerOptions,
   key: (item: I) => string,
 ): MonoTypeOperatorFunction<Delivery<I>> {
+  const retries = retriesInOrder<I>(name, options);
+  return retries === undefined ? inLanes({ key }) : inRetryOrder({ ...retries, key });
+}
+
+/** The same before rows are written: what waits in place there would hold back the one that it waits for. */
+export function writeLanes<I extends Item<unknown>>(
+  name: XactWorker,
+  options: XactWorkerOptions,
+  key: (item: I) => string,
+): MonoTypeOperatorFunction<Delivery<I>> {
+  return inWriteOrder({ key, retries: retriesInOrder<I>(name, options) });
+}
+
+function retriesInOrder<I extends Item<unknown>>(worker: XactWorker, options: XactWorkerOptions): SpillOptions<I> | undefined {
   const { retryOrder } = options;
-  if (retryOrder === undefined) return inLanes({ key });
-  const route = { worker: name, domain: XACT, logicalName: (topic: string) => logicalName(topic) ?? topic, retryTopic: retryTopicName };
-  return inRetryOrder({ order: retryOrder, key, sink: sinkOf(options), spill: (item, spilled) => spilledRecord(item, spilled, route) });
+  if (retryOrder === undefined) return undefined;
+  const route = { worker, domain: XACT, logicalName: (topic: string) => logicalName(topic) ?? topic, retryTopic: retryTopicName };
+  return { order: retryOrder, sink: sinkOf(options), spill: (item, spilled) => spilledRecord(item, spilled, route) };
 }
 
 /** The chains, their types forgotten: the stage at which each stands is known. */

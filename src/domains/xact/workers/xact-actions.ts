@@ -1,4 +1,4 @@
-import type { Observable } from 'rxjs';
+import { identity, type Observable } from 'rxjs';
 import { callEach } from '../../../../operators/index.js';
 import { categoryOf } from '../../../diagnostics/index.js';
 import { decode } from '../../../runtime/decode.js';
@@ -7,7 +7,7 @@ import { type OutboxCall, outboxCalls } from '../../../runtime/outbox-calls.js';
 import { type OutboxPerformers, type OutboxRecord, outboxRecord, performOutbox } from '../../../runtime/plugin-actions.js';
 import type { Settled } from '../../../runtime/worker.js';
 import { checked, readJson } from '../../message-fields.js';
-import { xactWorker, type XactWorkerOptions } from './shell.js';
+import { lanes, xactWorker, type XactWorkerOptions } from './shell.js';
 
 export * from './mounting.js';
 
@@ -27,7 +27,7 @@ const MAX_WAITING = 10_000;
 /**
  * Performs the actions of the outbox: webhooks and e-mails that plugins asked for. One that fails is retried after the delays of the domain and
  * dead-lettered at the end; plugins do not see these failures, since they would feed themselves. What waits for an open breaker when the worker
- * drains is given back.
+ * drains is given back. With `retryOrder` the actions of a plugin for one event are done one after the other, in the order in which they were asked for.
  */
 export function xactActions(options: XactActionsOptions): Observable<Settled> {
   const { performers, concurrency, onDone, signal } = options;
@@ -39,6 +39,7 @@ export function xactActions(options: XactActionsOptions): Observable<Settled> {
     steps: (records$) =>
       records$.pipe(
         decode({ group: NAME, read: (bytes) => checked(outboxRecord, readJson(bytes), 'outbox record'), claims: options.claims }),
+        options.retryOrder === undefined ? identity : lanes<Item<OutboxRecord>>(NAME, options, ({ message }) => orderKey(message)),
         callEach<Item<OutboxRecord>>(
           async ({ message }, delivery) => {
             try {
@@ -53,6 +54,11 @@ export function xactActions(options: XactActionsOptions): Observable<Settled> {
         ),
       ),
   });
+}
+
+/** The actions of one plugin for one event: what a service of another plugin does not take holds up nobody else. */
+function orderKey({ plugin, context }: OutboxRecord): string {
+  return `${plugin} ${context.event_id}`;
 }
 
 /** An action goes back to the event that it was asked for. */

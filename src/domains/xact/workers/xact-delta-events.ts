@@ -11,7 +11,7 @@ import { mayBeInexact, parseExactly } from '../../exact-json.js';
 import { readJson } from '../../message-fields.js';
 import { contextOf } from '../stages.js';
 import { XACT_EVENTS } from '../tables.js';
-import { amendItem, performOf, stageChains, xactWorker, type XactWorkerOptions } from './shell.js';
+import { amendItem, performOf, stageChains, writeLanes, xactWorker, type XactWorkerOptions } from './shell.js';
 
 export * from './mounting.js';
 
@@ -48,6 +48,8 @@ export function xactDeltaEvents(options: XactDeltaEventsOptions): Observable<Set
             ({ record, headers, message: { raw, text, event } }, delivery) =>
               delivery.with({ record, headers, message: event, raw, text }),
         ),
+        // Else copies of an event may be in one commit: the table keeps the first.
+        options.retryOrder === undefined ? identity : writeLanes<RawEvent>(NAME, options, (item) => item.message.traceId),
         options.runEventIngest === true
           ? stage<RawEvent>({
               chain: chains['event_ingest'],

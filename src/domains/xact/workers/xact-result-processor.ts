@@ -1,5 +1,5 @@
 import type { Observable } from 'rxjs';
-import { filtered, inLanes, perMessage } from '../../../../operators/index.js';
+import { filtered, perMessage } from '../../../../operators/index.js';
 import { BUILT_IN_FILTERS } from '../../../runtime/built-in-filters.js';
 import { decode } from '../../../runtime/decode.js';
 import type { Item } from '../../../runtime/item.js';
@@ -10,7 +10,7 @@ import { checked, readJson } from '../../message-fields.js';
 import { type DownloadResult, downloadResult } from '../messages.js';
 import { contextOf } from '../stages.js';
 import { attachmentRow, failedAttachmentRow, XACT_ATTACHMENTS, XACT_ATTACHMENTS_FAILED } from '../tables.js';
-import { amendItem, performOf, stageChains, xactWorker, type XactWorkerOptions } from './shell.js';
+import { amendItem, performOf, stageChains, writeLanes, xactWorker, type XactWorkerOptions } from './shell.js';
 
 export * from './mounting.js';
 
@@ -40,7 +40,7 @@ export function xactResultProcessor(options: XactResultProcessorOptions): Observ
           read: (bytes) => checked(downloadResult, readJson(bytes), 'download result'),
           claims: options.claims,
         }),
-        inLanes({ key: (item) => item.message.media_id }),
+        writeLanes(NAME, options, (item) => item.message.media_id),
         stage({
           chain: chains['result_process'],
           perform: performOf(options),

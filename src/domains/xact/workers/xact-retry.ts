@@ -14,7 +14,8 @@ import { RETRY_DELAYS_MS, sinkOf, xactWorker, type XactWorkerOptions } from './s
 
 export * from './mounting.js';
 
-export interface XactRetryOptions extends XactWorkerOptions {
+/** There is no `retryOrder`: nothing of this worker is retried, it brings back what others are waiting for. */
+export interface XactRetryOptions extends Omit<XactWorkerOptions, 'retryOrder'> {
   /** The most records held until they are due, for each source. Defaults to 1 000. */
   readonly maxHeld?: number;
 }
