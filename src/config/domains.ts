@@ -16,9 +16,21 @@ export interface WorkerShape {
   /** Only of a worker whose own step is waited for. */
   readonly concurrency?: number;
   readonly credits: number;
-  /** Only of a worker that works by key: its order may be kept across retries. */
-  readonly byKey?: true;
+  readonly retryOrder: RetryOrderShape;
 }
+
+/** What `retry: { order: key }` of a worker means, or why it has none. */
+export type RetryOrderShape =
+  | {
+      /** What the messages have in common whose order holds, in a few words. */
+      readonly key: string;
+      /** Where a message waits for one that is retried: `in_place` for a while, then on the retry topic; `on_topic` at once, when there is no waiting in place. */
+      readonly waits: 'in_place' | 'on_topic';
+    }
+  | {
+      /** Why there is nothing to keep in order, as a sentence about the worker. */
+      readonly none: string;
+    };
 
 export const DOMAINS: readonly DomainShape[] = [
   {
@@ -37,13 +49,51 @@ export const DOMAINS: readonly DomainShape[] = [
       'error',
     ],
     workers: [
-      { name: 'xact-event-ingester', about: 'Reads raw events and makes download tasks of them.', credits: 2000, byKey: true },
-      { name: 'xact-download', about: 'Fetches files to the local cache.', concurrency: 50, credits: 200, byKey: true },
-      { name: 'xact-upload', about: 'Puts cached files into blob storage.', concurrency: 32, credits: 200, byKey: true },
-      { name: 'xact-result-processor', about: 'Writes results to the attachment tables.', credits: 5000 },
-      { name: 'xact-delta-events', about: 'Writes raw events to the event table.', credits: 5000 },
-      { name: 'xact-retry', about: 'Holds retries until they are due and gives them back.', credits: 1000 },
-      { name: 'xact-actions', about: 'Performs the actions of plugins that run in the background.', concurrency: 16, credits: 500 },
+      {
+        name: 'xact-event-ingester',
+        about: 'Reads raw events and makes download tasks of them.',
+        credits: 2000,
+        retryOrder: { key: 'trace id', waits: 'in_place' },
+      },
+      {
+        name: 'xact-download',
+        about: 'Fetches files to the local cache.',
+        concurrency: 50,
+        credits: 200,
+        retryOrder: { key: 'media id', waits: 'in_place' },
+      },
+      {
+        name: 'xact-upload',
+        about: 'Puts cached files into blob storage.',
+        concurrency: 32,
+        credits: 200,
+        retryOrder: { key: 'media id', waits: 'in_place' },
+      },
+      {
+        name: 'xact-result-processor',
+        about: 'Writes results to the attachment tables.',
+        credits: 5000,
+        retryOrder: { key: 'media id', waits: 'on_topic' },
+      },
+      {
+        name: 'xact-delta-events',
+        about: 'Writes raw events to the event table.',
+        credits: 5000,
+        retryOrder: { key: 'trace id', waits: 'on_topic' },
+      },
+      {
+        name: 'xact-retry',
+        about: 'Holds retries until they are due and gives them back.',
+        credits: 1000,
+        retryOrder: { none: 'it brings back what other workers retry, and nothing of its own is retried' },
+      },
+      {
+        name: 'xact-actions',
+        about: 'Performs the actions of plugins that run in the background.',
+        concurrency: 16,
+        credits: 500,
+        retryOrder: { key: 'plugin and event', waits: 'in_place' },
+      },
     ],
     expectedPlugins: [],
   },

@@ -117,10 +117,10 @@ export interface WorkerConfig {
 export const RETRY_ORDERS = ['none', 'key'] as const;
 
 export interface RetryOrderConfig {
-  /** How long a message waits in place behind one that is retried. */
-  readonly waitMs: number;
+  /** How long a message waits in place behind one that is retried; none where it goes to the retry topic at once. */
+  readonly waitMs?: number;
   /** The most messages of one key that do. */
-  readonly maxWaiting: number;
+  readonly maxWaiting?: number;
   /** How long after it was due a retried message is waited for. */
   readonly giveUpMs: number;
 }

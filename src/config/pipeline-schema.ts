@@ -34,25 +34,51 @@ const topic = (title: string, about: string, partitions: number, retention: stri
     retention: duration().prefault(retention).describe('How long records are kept.'),
   });
 
-/** What is said of retries of a worker that works by key. */
-const retrySection = (worker: string) =>
-  section(`${worker}.retry`, 'What waits for a message that is retried.', {
-    order: z
-      .enum(RETRY_ORDERS)
-      .default('none')
-      .describe('`key`: later messages of the same key wait until it has left for good; `none`: they go on and may overtake it.'),
+/** A key that has no meaning here, for a reason that is worth telling. */
+const notOffered = (message: string, help: string) =>
+  z
+    .unknown()
+    .optional()
+    .superRefine((value, context) => {
+      if (value !== undefined && value !== null) context.addIssue({ code: 'custom', message, params: { code: 'PS1103', help } });
+    })
+    .meta({ not: {}, 'x-kind': 'not offered' })
+    .describe(`Not offered: ${message.slice(message.indexOf(': ') + 2)}.`);
+
+const WRITES_IN_ORDER =
+  'rows are written in the order of offsets, so a message behind one that is retried goes to the retry topic at once, or it would hold that one up';
+
+/** What is said of retries of a worker, or why nothing is. */
+const retrySection = ({ name, retryOrder }: WorkerShape, offering: readonly string[]) => {
+  if ('none' in retryOrder) {
+    const help = `leave it out; say it of ${offering.join(', ')}`;
+    return notOffered(`${name} has no key "retry": ${retryOrder.none}`, help);
+  }
+  const inPlace = {
     wait: duration()
       .prefault('5s')
       .describe('How long a message waits in place before it goes to the retry topic behind the one it waits for.'),
     waiting: count(1, MOST).default(100).describe('The most messages of one key that wait in place.'),
+  };
+  const nowhere = (key: string) => notOffered(`${name}.retry has no key "${key}": ${WRITES_IN_ORDER}`, 'leave it out');
+  return section(`${name}.retry`, 'What waits for a message that is retried.', {
+    order: z
+      .enum(RETRY_ORDERS)
+      .default('none')
+      .describe(
+        `\`key\`: later messages of the same ${retryOrder.key} wait until it has left for good; \`none\`: they go on and may overtake it.`,
+      ),
+    ...(retryOrder.waits === 'in_place' ? inPlace : { wait: nowhere('wait'), waiting: nowhere('waiting') }),
     give_up: duration().prefault('1h').describe('How long after it was due a retried message is waited for; then those behind it go on.'),
   });
+};
 
-const workerSection = ({ name, about, credits, concurrency, byKey }: WorkerShape) => {
+const workerSection = (worker: WorkerShape, offering: readonly string[]) => {
+  const { name, about, credits, concurrency } = worker;
   const fields = {
     credits: count(1, MOST).default(credits).describe('The most messages taken and unsettled at once.'),
     max_in_flight_bytes: size().prefault('64MiB').describe('The most bytes of messages taken and unsettled at once.'),
-    ...(byKey === undefined ? {} : { retry: retrySection(name) }),
+    retry: retrySection(worker, offering),
   };
   if (concurrency === undefined) return section(name, about, fields);
   return section(name, about, {
@@ -60,6 +86,11 @@ const workerSection = ({ name, about, credits, concurrency, byKey }: WorkerShape
     ...fields,
   });
 };
+
+/** Those whose order of keys may hold across retries. */
+function offeringOrder({ workers }: DomainShape): readonly string[] {
+  return workers.filter(({ retryOrder }) => 'key' in retryOrder).map(({ name }) => name);
+}
 
 const domainSection = (domain: DomainShape) =>
   section(`kafka.${domain.name}`, `Settings of the domain ${domain.name}.`, {
@@ -107,7 +138,7 @@ const domainSection = (domain: DomainShape) =>
     workers: section(
       'workers',
       'Settings of single workers.',
-      Object.fromEntries(domain.workers.map((worker) => [worker.name, workerSection(worker)])),
+      Object.fromEntries(domain.workers.map((worker) => [worker.name, workerSection(worker, offeringOrder(domain))])),
     ),
     dedupe: section('dedupe', 'What counts as the same event coming again.', {
       window: duration().prefault('24h').describe('How long an event is remembered.'),

@@ -205,16 +205,18 @@ function readDomain(domain: DomainShape, value: WrittenPipeline): DomainConfig {
   };
 }
 
-/** Only of workers that work by key. */
+/** Not every worker has one, and not every one waits in place. */
 function retryOrderOf(worker: object): RetryOrderConfig | undefined {
   const { retry } = worker as { readonly retry?: WrittenRetry };
-  return retry?.order === 'key' ? { waitMs: retry.wait, maxWaiting: retry.waiting, giveUpMs: retry.give_up } : undefined;
+  if (retry?.order !== 'key') return undefined;
+  const { wait, waiting, give_up: giveUpMs } = retry;
+  return wait === undefined || waiting === undefined ? { giveUpMs } : { waitMs: wait, maxWaiting: waiting, giveUpMs };
 }
 
 interface WrittenRetry {
   readonly order: (typeof RETRY_ORDERS)[number];
-  readonly wait: number;
-  readonly waiting: number;
+  readonly wait?: number;
+  readonly waiting?: number;
   readonly give_up: number;
 }
 

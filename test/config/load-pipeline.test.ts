@@ -112,6 +112,44 @@ drain_timeout: 5
     expect(config.drainTimeoutMs).toBe(5000);
   });
 
+  it('the order of a key across retries is offered by each worker that retries, and where it makes no sense the finding says why', async () => {
+    const workers = DOMAINS[0]!.workers.map(({ name }) => name);
+    const retry = (name: string, text: string) => `kafka: { xact: { workers: { ${name}: { retry: ${text} } } } }\n`;
+    const offered: Record<string, unknown> = {};
+    for (const name of workers) {
+      const { config } = await load({ 'pipeline.yaml': retry(name, '{ order: key, give_up: 10m }') });
+      if (config !== undefined) offered[name] = config.perDomain['xact']!.workers[name]!.retryOrder;
+      // What is not written is refused nowhere.
+      expect(printed(await load({ 'pipeline.yaml': retry(name, '') }))).toBe('');
+    }
+    const inPlace = { waitMs: 5000, maxWaiting: 100, giveUpMs: 600_000 };
+    expect(offered).toEqual({
+      'xact-event-ingester': inPlace,
+      'xact-download': inPlace,
+      'xact-upload': inPlace,
+      'xact-result-processor': { giveUpMs: 600_000 },
+      'xact-delta-events': { giveUpMs: 600_000 },
+      'xact-actions': inPlace,
+    });
+    const findings = async (name: string, text: string) =>
+      (await load({ 'pipeline.yaml': retry(name, text) })).diagnostics.map(
+        ({ file, line, column, code, message, help }) => `${file}:${line}:${column} ${code} ${message} (${help})`,
+      );
+    expect(await findings('xact-retry', '{ order: key }')).toEqual([
+      'pipeline.yaml:1:50 PS1103 xact-retry has no key "retry": it brings back what other workers retry, and nothing of its own is retried' +
+        ` (leave it out; say it of ${Object.keys(offered).join(', ')})`,
+    ]);
+    const why =
+      'rows are written in the order of offsets, so a message behind one that is retried goes to the retry topic at once, or it would hold that one up (leave it out)';
+    expect(await findings('xact-delta-events', '{ order: key, wait: 1s, waiting: 3 }')).toEqual([
+      `pipeline.yaml:1:77 PS1103 xact-delta-events.retry has no key "wait": ${why}`,
+      `pipeline.yaml:1:90 PS1103 xact-delta-events.retry has no key "waiting": ${why}`,
+    ]);
+    expect(await findings('xact-actions', '{ order: keys }')).toEqual([
+      'pipeline.yaml:1:61 PS1102 order must be none or key (did you mean "key"?)',
+    ]);
+  });
+
   it('F9: an unknown key is an error with what was meant, and all problems of all files come at once, sorted by place', async () => {
     const loaded = await load({
       'pipeline.yaml': 'kafka:\n  brokrs: a\n  xact: { plugins: { config_path: xact_plugins.yaml } }\ndrain_timeout: soon\n',

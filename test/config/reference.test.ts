@@ -67,6 +67,18 @@ describe('the reference of the configuration', () => {
     }
   });
 
+  it('docs/operations/tune.md says of each worker what the order of a key across retries means, or why there is none', () => {
+    const page = readFileSync(at('docs/operations/tune.md'), 'utf8');
+    const where = { in_place: 'in place, then on the retry topic', on_topic: 'on the retry topic at once' };
+    const rows = DOMAINS[0]!.workers.map(({ name, retryOrder }) =>
+      'none' in retryOrder
+        ? `| \`${name}\` | not offered | ${retryOrder.none} |`
+        : `| \`${name}\` | ${retryOrder.key} | ${where[retryOrder.waits]} |`,
+    );
+    expect(rows.length).toBe(7);
+    for (const row of rows) expect(page).toContain(row);
+  });
+
   it.runIf(existsSync(guide))('docs/configuration.md holds it as it is now', () => {
     expect(readFileSync(guide, 'utf8')).toContain(configReference());
   });

@@ -15,7 +15,15 @@ afterAll(() => place?.close());
 it('L3: with `retry: { order: key }` in its pipeline a run ends as without it, and what it retries has turns', async () => {
   const lines = place.lines(80);
   const retry = { order: 'key', wait: '100ms' };
-  const workers = { 'xact-event-ingester': { retry }, 'xact-download': { retry }, 'xact-upload': { retry } };
+  const rows = { retry: { order: 'key' } };
+  const workers = {
+    'xact-event-ingester': { retry },
+    'xact-download': { retry },
+    'xact-upload': { retry },
+    'xact-result-processor': rows,
+    'xact-delta-events': rows,
+    'xact-actions': { retry },
+  };
   const kafka = (ordered: boolean) => ({
     brokers: '',
     xact: {
