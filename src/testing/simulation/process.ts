@@ -8,7 +8,7 @@ import { carrySink } from '../../runtime/sink.js';
 import type { Settled } from '../../runtime/worker.js';
 import type { LogStore } from '../../transport/log-store.js';
 import { StoreTransport } from '../../transport/store-transport.js';
-import type { Consumer, LogRecord, Transport } from '../../transport/transport.js';
+import type { Assignment, Consumer, LogRecord, Transport } from '../../transport/transport.js';
 import type { Line } from './line.js';
 import type { Rules } from './rules.js';
 import { RETRY_DELAYS_MS, type Scenario } from './scenario.js';
@@ -40,6 +40,8 @@ export class SimulatedProcess {
   private readonly consumers: Consumer[] = [];
   private readonly draining = new AbortController();
   private readonly subscriptions: Subscription[] = [];
+  private readonly lostListeners: ((topic: string, partition: number) => void)[] = [];
+  private readonly watchedAssignments = new WeakSet<AbortSignal>();
   private running = 0;
   private drained = false;
 
@@ -81,6 +83,7 @@ export class SimulatedProcess {
         marks: (store) => this.transport.marks(store, { capacity: 10_000 }),
         handle: (item) => this.handle(item),
         produce: (records) => this.transport.produce(records),
+        onLost: (listener) => this.lostListeners.push(listener),
       }),
     );
     this.run(RETRY_GROUP, RETRIES, (source) =>
@@ -127,6 +130,7 @@ export class SimulatedProcess {
         next: (outer) => {
           const { topic, partition, offset } = outer.value;
           const assigned = consumer.state().assigned.find((one) => one.topic === topic && one.partition === partition);
+          if (group === WORKER_GROUP && assigned !== undefined) this.watchLost(assigned);
           const place: Place = { topic, partition, offset };
           const handOut = rules.handedOut({ process: this.name, group, place, epoch: assigned?.epoch ?? -1 });
           const inner = openDelivery(outer.value, outer.origin, {
@@ -152,6 +156,12 @@ export class SimulatedProcess {
         complete: () => subscriber.complete(),
       }),
     );
+  }
+
+  private watchLost({ topic, partition, lost }: Assignment): void {
+    if (this.watchedAssignments.has(lost)) return;
+    this.watchedAssignments.add(lost);
+    lost.addEventListener('abort', () => this.lostListeners.forEach((listener) => listener(topic, partition)), { once: true });
   }
 
   private handle({ record, headers, message }: Item<SimulatedMessage>): void | Promise<void> {

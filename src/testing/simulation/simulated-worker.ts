@@ -44,6 +44,8 @@ export interface SimulatedParts {
   handle(item: Item<SimulatedMessage>): void | Promise<void>;
   /** Writes past the claim, at once. */
   produce(records: readonly NewRecord[]): Promise<readonly Position[]>;
+  /** Told of each partition that is taken away, for a worker that keeps something of it. */
+  onLost(listener: (topic: string, partition: number) => void): void;
 }
 
 /** What is simulated: a worker over the source it is given, which settles each of its deliveries once. */
