@@ -16,6 +16,11 @@ export interface CommitterOptions {
   readonly store: Pick<LogStore, 'write'>;
   readonly clock: SchedulerLike;
   readonly retryMs: number;
+  /**
+   * How many writes may be out at once, each of one job: for a log on which one partition's wait for the brokers need not be another's. Defaults to
+   * 1, which takes all jobs that have gathered.
+   */
+  readonly mostWrites?: number;
   /** The fault began or ended. */
   onFault(): void;
   onWarning(error: Error): void;
@@ -26,19 +31,22 @@ const MOST_JOBS = 1024;
 const PROBE: WriteUnit = { lease: undefined, progress: undefined, records: [], marks: [] };
 
 /**
- * Group commit: one transaction is out at a time, and what arrives meanwhile goes together into the next. A transaction that fails is tried again
- * until the log takes it; while it does not, `fault` has the reason.
+ * Group commit: one transaction is out at a time (or `mostWrites`), and what arrives meanwhile goes together into the next. A transaction that fails is
+ * tried again until the log takes it; while it does not, `fault` has the reason, and everything goes together into one write at a time.
  */
 export class Committer {
   private readonly jobs: CommitJob[] = [];
-  private working = false;
+  private readonly mostWrites: number;
+  private workers = 0;
   private current: PenstockError | undefined;
   private readonly idlers: (() => void)[] = [];
   private ended = false;
   private abandoned = false;
-  private writing: readonly CommitJob[] = [];
+  private readonly writing = new Set<CommitJob>();
 
-  constructor(private readonly options: CommitterOptions) {}
+  constructor(private readonly options: CommitterOptions) {
+    this.mostWrites = options.mostWrites ?? 1;
+  }
 
   get fault(): PenstockError | undefined {
     return this.current;
@@ -61,7 +69,7 @@ export class Committer {
 
   /** Resolves when nothing is left to write, or when writing has become hopeless by `end`. */
   idle(): Promise<void> {
-    if (!this.working) return Promise.resolve();
+    if (this.workers === 0) return Promise.resolve();
     return new Promise((resolve) => this.idlers.push(resolve));
   }
 
@@ -75,39 +83,47 @@ export class Committer {
     this.ended = true;
     this.abandoned = true;
     for (const job of this.writing) this.giveUp(job);
+    this.writing.clear();
     for (const job of this.jobs.splice(0)) this.forget(job);
   }
 
   private start(): void {
-    if (this.working) return;
-    this.working = true;
+    if (this.workers >= (this.current === undefined ? this.mostWrites : 1)) return;
+    this.workers += 1;
     // The rest of this turn's settlements travel with the first.
     queueMicrotask(() => void this.work());
   }
 
   private async work(): Promise<void> {
     while (this.jobs.length > 0 || this.current !== undefined) {
-      const jobs = this.jobs.splice(0, MOST_JOBS);
+      // While there is a fault, one is enough to find its end.
+      if (this.current !== undefined && this.workers > 1) break;
+      const alone = this.mostWrites === 1 || this.current !== undefined;
+      const jobs = this.jobs.splice(0, alone ? MOST_JOBS : 1);
       const failure = await this.commit(jobs);
       if (failure === undefined) continue;
+      // They have been told.
+      if (this.abandoned) break;
       for (const job of jobs) if (job.failed(failure)) this.jobs.push(job);
       if (this.ended) {
         for (const job of this.jobs.splice(0)) this.giveUp(job);
         break;
       }
-      await this.pause();
+      if (this.workers === 1) await this.pause();
     }
-    this.working = false;
-    for (const resolve of this.idlers.splice(0)) resolve();
+    this.workers -= 1;
     if (this.jobs.length > 0) this.start();
+    if (this.workers === 0) for (const resolve of this.idlers.splice(0)) resolve();
   }
 
   private async commit(jobs: readonly CommitJob[]): Promise<PenstockError | undefined> {
+    const before = this.current;
     try {
       const units = jobs.length === 0 ? [PROBE] : jobs.map((job) => job.unit());
-      this.writing = jobs;
+      for (const job of jobs) this.writing.add(job);
       const results = await this.options.store.write(units);
-      this.setFault(undefined);
+      // A write that began before the fault says nothing of it.
+      if (this.current === before) this.setFault(undefined);
       if (!this.abandoned) jobs.forEach((job, index) => this.tell(job, results[index]!));
       return undefined;
     } catch (error) {
@@ -116,7 +132,7 @@ export class Committer {
       this.setFault(failure);
       return failure;
     } finally {
-      this.writing = [];
+      for (const job of jobs) this.writing.delete(job);
     }
   }
 

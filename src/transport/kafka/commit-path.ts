@@ -23,8 +23,8 @@ export interface CommitRequest {
 }
 
 export interface CommitPathOptions {
-  readonly producer: BatchingProducer;
-  readonly marks: MarkTopics;
+  readonly producer: Pick<BatchingProducer, 'send'>;
+  readonly marks: Pick<MarkTopics, 'recordsOf' | 'remember'>;
   place(records: readonly Prepared[]): Promise<readonly Placed[]>;
   isCurrent(lease: Lease): boolean;
   /** Called right after `isCurrent`, in the same turn. */
@@ -32,18 +32,28 @@ export interface CommitPathOptions {
   fault(): PenstockError | undefined;
 }
 
+/** A unit whose offset waits to be committed. */
+interface Waiting {
+  readonly unit: WriteUnit;
+  resolve(written: boolean): void;
+  reject(error: unknown): void;
+}
+
 /** The group is being spread anew: the next assignment says whose the partitions are. */
 const REBALANCING = new Set(['REBALANCE_IN_PROGRESS', 'ILLEGAL_GENERATION', 'UNKNOWN_MEMBER_ID']);
 
 /**
- * How what was settled becomes durable on Kafka: the records, then the marks, then the offsets. A unit whose partition is no longer held is fenced; what
- * fails is tried again by the committer, without the records that the brokers have already acknowledged.
+ * How what was settled becomes durable on Kafka: the records, then the marks, then the offsets. Writes of different partitions pass each other up to there;
+ * one request with offsets is out at a time, and those that come meanwhile go together into the next. A unit whose partition is no longer held is fenced;
+ * what fails is tried again by the committer, without the records that the brokers have already acknowledged.
  */
 export class CommitPath {
   /** Acknowledged, while the rest of their write is not. */
   private readonly acknowledged = new WeakSet<Prepared>();
   private open: Promise<void> | undefined;
   private release: (() => void) | undefined;
+  private waiting: Waiting[] = [];
+  private committing = false;
 
   constructor(private readonly options: CommitPathOptions) {}
 
@@ -72,7 +82,8 @@ export class CommitPath {
     await this.produce(records);
     try {
       await this.mark(live);
-      const written = await this.commit(live);
+      const written = new Set<WriteUnit>();
+      await Promise.all(live.map(async (unit) => (await this.commit(unit)) && written.add(unit)));
       return units.map((unit) => (written.has(unit) ? { kind: 'written', positions: [] } : { kind: 'fenced' }));
     } catch (error) {
       for (const record of records) this.acknowledged.add(record);
@@ -103,24 +114,38 @@ export class CommitPath {
     this.options.marks.remember(marks, now);
   }
 
-  /** The units whose offsets are durable; what was lost meanwhile is not among them. */
-  private async commit(units: readonly WriteUnit[]): Promise<ReadonlySet<WriteUnit>> {
-    const written = new Set(units.filter(({ lease, progress }) => lease === undefined || progress === undefined));
-    for (;;) {
+  /** Whether the unit's offset is durable; false when the partition was lost meanwhile. */
+  private commit(unit: WriteUnit): Promise<boolean> {
+    if (unit.lease === undefined || unit.progress === undefined) return Promise.resolve(true);
+    return new Promise((resolve, reject) => {
+      this.waiting.push({ unit, resolve, reject });
+      if (!this.committing) void this.commitAll();
+    });
+  }
+
+  private async commitAll(): Promise<void> {
+    this.committing = true;
+    while (this.waiting.length > 0) {
       while (this.open !== undefined) await this.open;
       // From a turn of its own, so that no part of an assignment can be taken in between the check and the call.
       await new Promise((resolve) => setImmediate(resolve));
-      const current = units.filter((unit) => !written.has(unit) && unit.lease !== undefined && this.options.isCurrent(unit.lease));
-      if (current.length === 0) return written;
-      if (this.open !== undefined) continue;
-      try {
-        await this.options.send(requestOf(current));
-        for (const unit of current) written.add(unit);
-        return written;
-      } catch (error) {
-        if (!REBALANCING.has(protocolType(error) ?? '')) throw toPenstock(error, 'offsets cannot be committed');
+      if (this.open === undefined) await this.commitOnce(this.waiting.splice(0));
+    }
+    this.committing = false;
+  }
+
+  private async commitOnce(waiting: readonly Waiting[]): Promise<void> {
+    const current = waiting.filter(({ unit }) => this.options.isCurrent(unit.lease!));
+    for (const each of waiting) if (!current.includes(each)) each.resolve(false);
+    if (current.length === 0) return;
+    try {
+      await this.options.send(requestOf(current.map(({ unit }) => unit)));
+      for (const { resolve } of current) resolve(true);
+    } catch (error) {
+      if (REBALANCING.has(protocolType(error) ?? '')) {
+        this.waiting.unshift(...current);
         await Promise.race([this.nextChange(), pause(500)]);
-      }
+      } else for (const { reject } of current) reject(toPenstock(error, 'offsets cannot be committed'));
     }
   }
 

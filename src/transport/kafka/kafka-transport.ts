@@ -33,6 +33,8 @@ import type { KafkaSettings } from './settings.js';
 import { TopicDirectory } from './topic-directory.js';
 
 const DEFAULT_MAX_BYTES = 1_048_588;
+/** Partitions of one consumer whose records are on their way at once. */
+const MOST_WRITES = 64;
 /** What a batch adds to its only record. */
 const BATCH_FRAME = 80;
 
@@ -113,7 +115,14 @@ export class KafkaTransport implements Transport {
     const onWarning = (error: Error) => settings.onWarning(error);
     const store = this.viewOf(consume);
     const poke: { by?: () => void } = {};
-    const committer = new Committer({ store, clock, retryMs: settings.retryMs, onFault: () => poke.by?.(), onWarning });
+    const committer = new Committer({
+      store,
+      clock,
+      retryMs: settings.retryMs,
+      mostWrites: MOST_WRITES,
+      onFault: () => poke.by?.(),
+      onWarning,
+    });
     const consumer = new GroupConsumer({
       store,
       clock,

@@ -1,20 +1,18 @@
-import type { EachBatchPayload, Kafka } from 'kafkajs';
-import { PenstockError } from '../../diagnostics/index.js';
-import { nameOf } from '../balance.js';
-import type { Progress } from '../ledger.js';
-import type { BeatAnswer, Change, Lease, PartitionName, WriteResult, WriteUnit } from '../log-store.js';
+import type { Kafka } from 'kafkajs';
+import type { PenstockError } from '../../diagnostics/index.js';
+import type { BeatAnswer, Change, Lease, WriteResult, WriteUnit } from '../log-store.js';
 import type { Prepared } from '../prepared.js';
 import type { LogRecord } from '../transport.js';
+import { Assignments } from './assignments.js';
 import { CommitPath } from './commit-path.js';
 import { CommitSender } from './commit-sender.js';
 import { protocolType } from './failure.js';
-import { commitText, type Held, hold, startOf } from './held-partition.js';
 import { GroupView, type SharedMember } from './group-view.js';
+import { Intake } from './intake.js';
 import type { MarkTopics } from './mark-topics.js';
-import type { ReadAhead } from './partition-buffer.js';
 import type { BatchingProducer } from './producer.js';
-import { type Placed, recordOf } from './record.js';
-import { Session } from './session.js';
+import type { Placed } from './record.js';
+import { Session, type SessionListener } from './session.js';
 import type { KafkaSettings } from './settings.js';
 import type { TopicDirectory } from './topic-directory.js';
 import { TopicLookout } from './topic-lookout.js';
@@ -32,46 +30,68 @@ export interface MemberOptions {
   refusal(record: Prepared): Error | undefined;
 }
 
-const LEAST_AHEAD_BYTES = 64 * 1024;
 const LOOK_FOR_TOPICS_MS = 1000;
 const FIRST_PAUSE_MS = 250;
 const MOST_PAUSE_MS = 5000;
 
 /**
- * One member of a group on Kafka, as the group consumer above wants it: which partitions it holds, what was fetched of them, and a way to commit. The
- * client fetches into buffers here and never waits for a delivery; a partition whose buffer is full is paused.
+ * One member of a group on Kafka, as the group consumer above wants it: which partitions it holds, what was fetched of them, and a way to commit. It lives
+ * through sessions of the client, one after another, and says what is wrong while there is none.
  */
 export class KafkaMember implements SharedMember {
   private readonly views = new Set<GroupView>();
   private readonly listeners = new Set<(change: Change) => void>();
-  private readonly partitions = new Map<string, Held>();
   private session: Session | undefined;
   private living: Promise<void> | undefined;
   private closed = false;
   private shape = 0;
-  private epochs = 0;
-  private joins = 0;
-  private joinedAt = 0;
   private failures = 0;
   /** Since it was last known where to begin. */
   private fetches = 0;
-  /** The most bytes that may be in flight: no partition reads further ahead than its share of it. */
-  private creditBytes = 0;
   private fault: PenstockError | undefined;
   /** Ends the session: by a failure, or as planned. */
   private over: ((error: PenstockError | undefined) => void) | undefined;
   private awake: (() => void) | undefined;
+  private readonly intake: Intake;
+  private readonly assignments: Assignments;
   private readonly sender: CommitSender;
   private readonly path: CommitPath;
   private readonly watchdog: Watchdog;
   private readonly lookout: TopicLookout;
 
   constructor(private readonly options: MemberOptions) {
-    const { settings, directory, producer, marks, group } = options;
+    const { settings, directory, producer, marks, group, from } = options;
+    const session = () => this.session;
+    const onWarning = (error: Error) => settings.onWarning(error);
+    this.intake = new Intake({
+      settings,
+      directory,
+      session,
+      arrived: () => this.tell('records'),
+      lost: (error) => this.restart(error),
+    });
+    this.assignments = new Assignments({
+      group,
+      from,
+      intake: this.intake,
+      directory,
+      marks,
+      session,
+      made: () => {
+        this.sender.joined(this.sender.via);
+        this.path.hold();
+      },
+      checked: () => this.path.changed(),
+      begun: () => this.begun(),
+      changed: () => this.reshape(),
+      failed: (error) => this.setFault(error),
+      pause: (attempt) => this.pause(pauseAfter(attempt)),
+      onWarning,
+    });
     this.sender = new CommitSender({
       group,
       patienceMs: settings.stallMs,
-      commitsOf: (partition) => this.partitions.get(nameOf(partition))?.commits,
+      commitsOf: (partition) => this.intake.of(partition)?.commits,
       hopeless: (error) => this.restart(error),
     });
     this.path = new CommitPath({
@@ -82,14 +102,14 @@ export class KafkaMember implements SharedMember {
       send: (request) => this.sender.send(request, this.session, this.fault),
       fault: () => this.fault,
     });
-    this.lookout = new TopicLookout(directory, (error) => settings.onWarning(error));
+    this.lookout = new TopicLookout(directory, onWarning);
     this.watchdog = new Watchdog({
       settings,
       directory,
       group,
-      held: () => [...this.partitions.values()],
-      beatAt: () => (this.joinedAt === 0 ? undefined : this.session?.beatAt),
-      truncated: (held) => this.drop(held),
+      held: () => this.intake.all,
+      beatAt: () => (this.assignments.since === 0 ? undefined : this.session?.beatAt),
+      truncated: (held) => this.assignments.again(held),
       restart: (error) => this.restart(error),
     });
   }
@@ -99,20 +119,11 @@ export class KafkaMember implements SharedMember {
   }
 
   end(topic: string, partition: number): number {
-    return this.partitions.get(nameOf({ topic, partition }))?.end ?? 0;
+    return this.intake.of({ topic, partition })?.end ?? 0;
   }
 
   read(topic: string, partition: number, from: number): readonly LogRecord[] {
-    const held = this.partitions.get(nameOf({ topic, partition }));
-    if (held === undefined) return [];
-    let records: readonly LogRecord[] = [];
-    while (records.length === 0 && held.buffer.length > 0) records = held.buffer.take(from);
-    if (held.paused && held.buffer.hasRoom(this.readAhead())) {
-      held.paused = false;
-      held.movedAt = Date.now();
-      this.session?.resume(held);
-    }
-    return records;
+    return this.intake.read(topic, partition, from);
   }
 
   /** Another consumer of the same process that reads other topics of the group; undefined when it came too late, or reads the same. */
@@ -120,7 +131,7 @@ export class KafkaMember implements SharedMember {
     if (this.living !== undefined || [...this.views].some((view) => view.topics.some((topic) => topics.includes(topic)))) return undefined;
     const view = new GroupView(this, topics);
     this.views.add(view);
-    this.creditBytes += creditBytes;
+    this.intake.creditBytes += creditBytes;
     return view;
   }
 
@@ -128,7 +139,7 @@ export class KafkaMember implements SharedMember {
   held(): Promise<BeatAnswer> {
     this.living ??= laterThisTurn().then(() => this.live());
     if (this.fault !== undefined) return Promise.reject(this.fault);
-    const granted = [...this.partitions.values()].map(({ topic, partition, epoch, progress }) => ({ topic, partition, epoch, progress }));
+    const granted = this.intake.all.map(({ topic, partition, epoch, progress }) => ({ topic, partition, epoch, progress }));
     return Promise.resolve({ granted, surplus: [] });
   }
 
@@ -149,13 +160,13 @@ export class KafkaMember implements SharedMember {
   async viewLeft(view: GroupView): Promise<void> {
     this.views.delete(view);
     if (this.views.size > 0) {
-      for (const held of this.partitions.values()) if (view.topics.includes(held.topic)) this.partitions.delete(nameOf(held));
+      for (const held of this.intake.all) if (view.topics.includes(held.topic)) this.intake.forget(held);
       this.over?.(undefined);
       return;
     }
     this.closed = true;
     this.watchdog.stop();
-    this.partitions.clear();
+    this.assignments.end();
     this.path.changed();
     this.over?.(undefined);
     this.awake?.();
@@ -166,8 +177,8 @@ export class KafkaMember implements SharedMember {
     return [...new Set([...this.views].flatMap((view) => view.topics))];
   }
 
-  private isCurrent({ topic, partition, epoch }: Lease): boolean {
-    return this.partitions.get(nameOf({ topic, partition }))?.epoch === epoch;
+  private isCurrent(lease: Lease): boolean {
+    return this.intake.of(lease)?.epoch === lease.epoch;
   }
 
   /** Lives after lives, until the member leaves: a session that ends is followed by another, with a pause that grows. */
@@ -187,13 +198,15 @@ export class KafkaMember implements SharedMember {
 
   private async liveOnce(topics: readonly string[]): Promise<PenstockError | undefined> {
     const { client, settings, group } = this.options;
-    const listener = {
-      joined: (partitions: readonly PartitionName[], continuous: boolean) => this.joined(partitions, continuous),
-      rebalancing: () => undefined,
-      batch: (payload: EachBatchPayload) => this.take(payload),
+    const listener: SessionListener = {
+      joined: (partitions, continuous) => this.assignments.make(partitions, continuous),
+      batch: (payload) => {
+        this.sender.via = payload.commitOffsetsIfNecessary;
+        return this.intake.take(payload);
+      },
       fetched: () => this.fetched(),
-      ended: (error: PenstockError) => this.over?.(error),
-      owned: () => ({ owned: [...this.partitions.values()].map(({ topic, partition }) => ({ topic, partition })), since: this.joinedAt }),
+      ended: (error) => this.over?.(error),
+      owned: () => ({ owned: this.intake.all.map(({ topic, partition }) => ({ topic, partition })), since: this.assignments.since }),
     };
     const ended = new Promise<PenstockError | undefined>((resolve) => {
       this.over = resolve;
@@ -207,9 +220,7 @@ export class KafkaMember implements SharedMember {
     clearInterval(looking);
     this.over = undefined;
     this.session = undefined;
-    this.joins += 1;
-    this.joinedAt = 0;
-    this.partitions.clear();
+    this.assignments.end();
     this.path.changed();
     if (!this.closed && reason !== undefined) this.setFault(reason, isStartUp(reason) && this.failures === 0);
     this.reshape();
@@ -236,88 +247,10 @@ export class KafkaMember implements SharedMember {
     }, LOOK_FOR_TOPICS_MS);
   }
 
-  private joined(partitions: readonly PartitionName[], continuous: boolean): void {
-    this.joins += 1;
-    this.sender.joined(this.sender.via);
-    this.joinedAt = Date.now();
-    const names = new Set(partitions.map(nameOf));
-    for (const [name, held] of this.partitions) {
-      if (continuous && names.has(name)) this.session?.seek(held, held.buffer.next);
-      else {
-        this.partitions.delete(name);
-        this.session?.resume(held);
-      }
-    }
-    // Nothing of a new partition is taken before it is known where to begin.
-    for (const partition of partitions) if (!this.partitions.has(nameOf(partition))) this.session?.pause(partition);
-    this.path.hold();
+  private begun(): void {
+    this.fetches = 0;
+    this.watchdog.start();
     this.reshape();
-    void this.settle(this.joins, partitions);
-  }
-
-  /** Looks up where the group stands, and begins there; tries again until it is known or the assignment is over. */
-  private async settle(join: number, partitions: readonly PartitionName[]): Promise<void> {
-    for (let attempt = 1; this.joins === join && !this.closed; attempt += 1) {
-      try {
-        const { directory, marks, group } = this.options;
-        const committed = await directory.progress(group, topicsOf(partitions));
-        if (this.joins !== join || this.closed) return;
-        for (const held of this.partitions.values()) this.check(held, committed.get(nameOf(held)));
-        // What stays goes on at once: while members come and go, what is new may take long to begin.
-        this.path.changed();
-        const fresh = partitions.filter((partition) => !this.partitions.has(nameOf(partition)));
-        const bounds = await directory.offsetsOf(topicsOf(fresh));
-        await marks.restore(fresh, Date.now());
-        if (this.joins !== join || this.closed) return;
-        for (const partition of fresh) {
-          const found = bounds.get(partition.topic)?.[partition.partition];
-          if (found !== undefined) this.begin(partition, committed.get(nameOf(partition)), found);
-        }
-        this.fetches = 0;
-        this.watchdog.start();
-        this.reshape();
-        return;
-      } catch (error) {
-        this.setFault(error as PenstockError);
-        await this.pause(Math.min(MOST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(attempt, 5)));
-      }
-    }
-  }
-
-  /** A partition that stayed through an assignment may have been somebody else's in between: then it is begun anew. */
-  private check(held: Held, committed: Progress | undefined): void {
-    if (committed === undefined || held.commits.includes(commitText(committed))) return;
-    this.partitions.delete(nameOf(held));
-    this.session?.pause(held);
-    this.reshape();
-  }
-
-  private begin(partition: PartitionName, committed: Parameters<typeof startOf>[0], bounds: Parameters<typeof startOf>[1]): void {
-    let progress = startOf(committed, bounds, this.options.from);
-    if (progress === undefined) {
-      const { topic, partition: number } = partition;
-      const { onWarning } = this.options.settings;
-      const text = `${topic}/${number} ends at ${bounds.end}, group ${this.options.group} has come to ${committed!.offset}`;
-      onWarning(
-        new PenstockError('PS3004', `${text}: the topic was made anew or cut; it is read from its start`, { category: 'permanent' }),
-      );
-      progress = { offset: bounds.start, beyond: new Uint8Array(0) };
-    }
-    this.epochs += 1;
-    const held = hold(partition, this.epochs, progress, bounds, Date.now());
-    this.partitions.set(nameOf(held), held);
-    this.session?.seek(held, progress.offset);
-    this.session?.resume(held);
-  }
-
-  /** Forgets a partition whose log was cut, and begins it anew. */
-  private drop(held: Held): void {
-    this.partitions.delete(nameOf(held));
-    this.session?.pause(held);
-    this.joins += 1;
-    this.path.hold();
-    this.reshape();
-    void this.settle(this.joins, [...this.partitions.values(), held]);
   }
 
   /** A group that is joined proves nothing yet: a fault is over when fetches come back. The first may have been sent before there was anything to fetch. */
@@ -332,60 +265,6 @@ export class KafkaMember implements SharedMember {
 
   private restart(error: PenstockError): void {
     this.over?.(error);
-  }
-
-  private take({ batch, resolveOffset, commitOffsetsIfNecessary }: EachBatchPayload): void {
-    const { topic, partition } = batch;
-    this.sender.via = commitOffsetsIfNecessary;
-    const held = this.partitions.get(nameOf({ topic, partition }));
-    if (held === undefined || held.straying) return;
-    const fetchedFrom = Number((batch as unknown as { readonly fetchedOffset: string }).fetchedOffset);
-    if (fetchedFrom > held.buffer.next) {
-      // It belongs to another position than ours: what lies between would be lost.
-      void this.find(held);
-      return;
-    }
-    const last = Number(batch.lastOffset());
-    held.buffer.put(
-      batch.messages.map((message) => recordOf(topic, partition, message)),
-      last + 1,
-    );
-    held.end = Math.max(Number(batch.highWatermark), last + 1);
-    held.movedAt = Date.now();
-    try {
-      resolveOffset(String(last));
-    } catch {
-      // The assignment has just changed under the client; the position is set by a seek.
-      this.session?.seek(held, held.buffer.next);
-    }
-    if (held.buffer.isOver(this.readAhead())) {
-      held.paused = true;
-      this.session?.pause(held);
-    }
-    this.tell('records');
-  }
-
-  /** The client went elsewhere: after what retention has removed, or by its own mistake. */
-  private async find(held: Held): Promise<void> {
-    held.straying = true;
-    this.session?.pause(held);
-    try {
-      const { start, end } = (await this.options.directory.offsets(held.topic))[held.partition]!;
-      if (this.partitions.get(nameOf(held)) !== held) return;
-      held.end = end;
-      held.buffer.next = Math.max(held.buffer.next, start);
-      this.session?.seek(held, held.buffer.next);
-      held.straying = false;
-      if (!held.paused) this.session?.resume(held);
-    } catch (error) {
-      this.restart(error as PenstockError);
-    }
-  }
-
-  private readAhead(): ReadAhead {
-    const { settings } = this.options;
-    const share = Math.max(LEAST_AHEAD_BYTES, this.creditBytes / Math.max(1, this.partitions.size));
-    return { records: settings.readAhead.records, bytes: Math.min(settings.readAhead.bytes, share) };
   }
 
   private setFault(fault: PenstockError | undefined, quiet = false): void {
@@ -407,7 +286,7 @@ export class KafkaMember implements SharedMember {
 
   private backoff(): number {
     this.failures += 1;
-    return Math.min(MOST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(this.failures - 1, 5)) * (0.75 + Math.random() / 2);
+    return pauseAfter(this.failures - 1) * (0.75 + Math.random() / 2);
   }
 
   private pause(ms: number): Promise<void> {
@@ -422,8 +301,9 @@ export class KafkaMember implements SharedMember {
   }
 }
 
-function topicsOf(partitions: readonly PartitionName[]): readonly string[] {
-  return [...new Set(partitions.map(({ topic }) => topic))];
+/** How long to wait before it is tried again, in milliseconds. */
+function pauseAfter(failures: number): number {
+  return Math.min(MOST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(failures, 5));
 }
 
 /** Brokers that have just started, or have just taken a group over, ask for a moment. */

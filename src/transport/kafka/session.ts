@@ -11,9 +11,8 @@ import { within } from './within.js';
 export interface SessionListener {
   /** A new assignment; `continuous` when the place in the group was never lost. Called before anything of it is fetched. */
   joined(partitions: readonly PartitionName[], continuous: boolean): void;
-  /** The group is being spread anew; commits reach it until the next assignment only if they are sent at once. */
-  rebalancing(): void;
-  batch(payload: EachBatchPayload): void;
+  /** A promise holds the client, and with it a rebalance: never for long. */
+  batch(payload: EachBatchPayload): Promise<void> | undefined;
   /** A fetch has come back without an error, with records or without. */
   fetched(): void;
   /** It is over: nothing more will come of this session. */
@@ -66,9 +65,6 @@ export class Session {
     });
     const { events } = this.consumer;
     this.consumer.on(events.GROUP_JOIN, ({ payload: { memberId, memberAssignment } }) => this.joined(memberId, memberAssignment));
-    this.consumer.on(events.REBALANCING, () => {
-      if (!this.over) listener.rebalancing();
-    });
     this.consumer.on(events.FETCH, () => {
       if (!this.over) listener.fetched();
     });
@@ -143,9 +139,8 @@ export class Session {
         autoCommit: false,
         eachBatchAutoResolve: false,
         partitionsConsumedConcurrently: 64,
-        eachBatch: (payload) => {
-          if (!this.over) listener.batch(payload);
-          return Promise.resolve();
+        eachBatch: async (payload) => {
+          if (!this.over) await listener.batch(payload);
         },
       });
     } catch (error) {
