@@ -68,7 +68,7 @@ describe('in retry order', () => {
       in                                         (acdb)
       retried                                    -(acd)
       publish xact.downloads.pending.retry.10ms  -(acd)
-      publish xact.downloads.pending             -----------(acd)
+      publish xact.downloads.pending             -----------acd
       delivered                                  -b----------acd
       `,
       draw,
@@ -189,7 +189,7 @@ describe('the order of actions across retries', () => {
       in                                      (acdbe)
       retried                                 -(acd)
       publish ${OUTBOX}.retry.10ms  -(acd)
-      publish ${OUTBOX}  -----------(acd)
+      publish ${OUTBOX}  -----------acd
       delivered                               -(be)-------acd
       `,
       actionDraw,

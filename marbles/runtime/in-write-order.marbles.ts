@@ -109,7 +109,7 @@ describe('in write order', () => {
       in                                         (acdb)
       retried                                    (acd)
       publish xact.downloads.results.retry.10ms  (acd)
-      publish xact.downloads.results             ----------(acd)
+      publish xact.downloads.results             ----------acd
       delivered                                  ---b---------(acd)
       `,
       { values: results, ignore },
@@ -147,7 +147,7 @@ describe('the order of rows', () => {
       in                                  (acdb)
       retried                             (acd)
       publish xact.events.raw.retry.10ms  (acd)
-      publish xact.events.raw             ----------(acd)
+      publish xact.events.raw             ----------acd
       delivered                           ---b---------(acd)
       `,
       { values: events, ignore },

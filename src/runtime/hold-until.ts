@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
-import type { MonoTypeOperatorFunction } from 'rxjs';
+import { defer, type MonoTypeOperatorFunction } from 'rxjs';
 import { callEach, type Delivery } from '../../operators/index.js';
+import { DelayQueue } from './delay-queue.js';
 
 export interface HoldUntilOptions<T> {
   /** When the item may go on, in milliseconds since 1970. */
@@ -18,21 +19,29 @@ const EARLY_MS = 5;
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /**
- * Holds each item until it is due, then passes it on; what is due already goes on at once. Later items that are due earlier overtake.
+ * Holds each item until it is due, then passes it on; what is due already goes on at once. Later items that are due earlier overtake, and
+ * whatever is due by now goes on in the order in which it was due, however late its timer.
  * On `signal` everything held is released.
  */
 export function holdUntil<T>({ due, maxHeld, signal }: HoldUntilOptions<T>): MonoTypeOperatorFunction<Delivery<T>> {
   if (signal !== undefined) setMaxListeners(0, signal); // one for each item held
-  return callEach<T>(
-    (value, delivery) => {
-      const time = due(value);
-      return time <= Date.now() ? undefined : wait(time, delivery, signal);
-    },
-    { concurrency: maxHeld, order: 'none' },
-  );
+  return (source) =>
+    defer(() => {
+      const held = new DelayQueue<() => void>();
+      return source.pipe(
+        callEach<T>(
+          (value, delivery) => {
+            const time = due(value);
+            return time <= Date.now() ? undefined : wait(time, delivery, held, signal);
+          },
+          { concurrency: maxHeld, order: 'none' },
+        ),
+      );
+    });
 }
 
-function wait(time: number, delivery: Delivery<unknown>, signal: AbortSignal | undefined): Promise<void> {
+/** `held` are the ends of those that wait; what ended otherwise stays there until it would have been due. */
+function wait(time: number, delivery: Delivery<unknown>, held: DelayQueue<() => void>, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve) => {
     let timer: NodeJS.Timeout;
     const end = (): void => {
@@ -50,11 +59,15 @@ function wait(time: number, delivery: Delivery<unknown>, signal: AbortSignal | u
       // A timer may be a moment early.
       const rest = time - Date.now();
       if (left <= 0 && rest > 0 && rest < EARLY_MS) left = rest;
-      if (left <= 0) return end();
+      if (left <= 0) {
+        for (const endOf of held.popDue(Date.now())) endOf();
+        return end();
+      }
       const step = Math.min(left, LONGEST_TIMER_MS);
       left -= step;
       timer = setTimeout(arm, step);
     };
+    held.push(end, time);
     signal?.addEventListener('abort', giveBack, { once: true });
     if (signal?.aborted) giveBack();
     else arm();

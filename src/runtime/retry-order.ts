@@ -56,6 +56,9 @@ type Headers = Readonly<Record<string, string>>;
 /** A message that comes back sooner than this is sent in circles. */
 const SOONEST_MS = 1000;
 
+/** So much later than the last of its line a message is due: what is due at one time may come back in any order. */
+const BEHIND_MS = 1;
+
 /**
  * The order of a key across retries. A message that is retried, and each that has to wait behind it on a retry topic, gets a turn; the first and the
  * last turn of a key are remembered in a mark store, with the outcome that changes them. Only the first turn passes; when it has left for good the next
@@ -112,7 +115,7 @@ export class RetryOrder {
   /** It goes to the retry topic because those before it are there: when it is due, and the headers that say its turn. */
   spilled(origin: Origin, ticket: Ticket, line: Line, now: number): { readonly dueAt: number; readonly headers: Headers } {
     const turn = ticket.turn ?? { partition: origin.partition, chain: line.chain, turn: line.last + 1 };
-    const dueAt = Math.max(line.dueAt, now + Math.min(line.delayMs, SOONEST_MS));
+    const dueAt = Math.max(line.dueAt + BEHIND_MS, now + Math.min(line.delayMs, SOONEST_MS));
     const headers = this.park(ticket, turn, { ...line, last: Math.max(line.last, turn.turn), dueAt });
     return { dueAt, headers: { ...headers, [ORDER_HEADERS.spilled]: 'true' } };
   }
