@@ -1,14 +1,23 @@
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { perMessage } from '../../operators/index.js';
 import { PenstockError } from '../../src/diagnostics/index.js';
+import { XACT_EVENTS } from '../../src/domains/xact/tables.js';
 import { topicName } from '../../src/domains/xact/topics.js';
+import { xactActions } from '../../src/domains/xact/workers/xact-actions.js';
 import { xactDownload } from '../../src/domains/xact/workers/xact-download.js';
 import { INGESTED_MARKS } from '../../src/domains/xact/workers/xact-event-ingester.js';
 import type { DownloadRequest } from '../../src/http/downloader.js';
+import type { Context } from '../../src/plugin/index.js';
+import type { Passed } from '../../src/plugin/passed.js';
 import { textHeaders } from '../../src/runtime/item.js';
+import type { OutboxRecord } from '../../src/runtime/plugin-actions.js';
 import { replayRecord, readDeadLetter } from '../../src/runtime/dead-letter.js';
 import { RetryOrder, type RetryOrderOptions } from '../../src/runtime/retry-order.js';
+import { tableWriter } from '../../src/runtime/table-writer.js';
+import { openTable, parquetEncoder } from '../../src/storage/delta/index.js';
 import { until } from '../transport/collector.js';
-import { ingester, retrier, writesFiles } from './builders.js';
+import { deltaEvents, ingester, retrier, writesFiles } from './builders.js';
 import { downloadTask, rawEvent } from './messages.js';
 import { DELAYS, type Started, type WorkerBench, workerBench } from './worker-bench.js';
 
@@ -182,5 +191,78 @@ describe('the order of a key across retries', () => {
     await until('both to have left for good', () => (worker.doors().delivered ?? 0) + (worker.doors().filtered ?? 0) === 2);
     expect(worker.doors()).toMatchObject({ delivered: 1, filtered: 1 });
     expect(await bench.read('xact.downloads_pending')).toHaveLength(1);
+  });
+
+  it('L3, L6: the table keeps the event that came first, though it was retried, and nothing is remembered of it', async () => {
+    const bench = await workerBench();
+    const encoder = parquetEncoder();
+    const table = await openTable({ directory: join(bench.directory, XACT_EVENTS.name), schema: XACT_EVENTS, encoder });
+    const store = 'xact-delta-events.parked';
+    const marks = bench.transport.marks(store, { capacity: 1000 });
+    let fails = 1;
+    const worker = deltaEvents(
+      bench,
+      tableWriter({ tables: { [XACT_EVENTS.name]: table }, appId: (topic, partition) => `test/${topic}/${partition}`, flushMs: 5 }),
+      {
+        retryOrder: new RetryOrder({ group: 'xact-delta-events', marks, store }),
+        chains: {
+          delta_write: perMessage<Context, Passed>(() => (context, delivery) => {
+            fails -= 1;
+            if (fails === 0) throw new PenstockError('PS4101', 'not yet', { category: 'transient' });
+            return delivery.with<Passed>({ context, actions: [], filtered: undefined, verdict: undefined });
+          }),
+        },
+      },
+    );
+    retrier(bench);
+    await bench.send('xact.events', rawEvent('t', { description: 'first' }), rawEvent('t', { description: 'again' }), rawEvent('u'));
+    await until('all to be written', () => worker.doors().delivered === 3);
+    expect(worker.doors().retried).toBeGreaterThanOrEqual(2);
+    const rows: unknown[] = [];
+    for await (const row of table.rows()) rows.push([row['trace_id'], row['description']]);
+    expect(rows.toSorted()).toEqual([
+      ['t', 'first'],
+      ['u', null],
+    ]);
+    expect(marks.stats().size).toBe(0);
+    await table.close();
+    await encoder.close();
+  });
+
+  it('an action that has to wait on the retry topic keeps the trace id of its event', async () => {
+    const bench = await workerBench();
+    const store = 'xact-actions.parked';
+    const marks = bench.transport.marks(store, { capacity: 1000 });
+    const fails = () => Promise.reject(new PenstockError('PS4002', 'answered 503', { category: 'transient', httpStatus: 503 }));
+    const worker = bench.start('xact-actions', (shared) =>
+      xactActions({
+        ...shared,
+        retryOrder: new RetryOrder({ group: 'xact-actions', marks, store, waitMs: 1 }),
+        performers: { webhook: fails, email: fails, publish: fails },
+      }),
+    );
+    const action = (id: string): OutboxRecord => ({
+      id,
+      plugin: 'notifier',
+      action: { type: 'http_webhook', params: { url: 'https://hooks.example.com/' } },
+      context: {
+        domain: 'xact',
+        stage: 'result_process',
+        event_id: 'v',
+        event_type: null,
+        project_id: null,
+        retry_count: 0,
+        timestamp: '2031-03-04T05:06:07.000Z',
+      },
+    });
+    await bench.transport.produce(
+      ['first', 'second'].map((id) => ({ topic: topicName('xact.actions_outbox'), key: 'v', value: JSON.stringify(action(id)) })),
+    );
+    await until('both to be retried', () => worker.doors().retried === 2);
+    const headers = (await bench.records(`${topicName('xact.actions_outbox')}.retry.${DELAYS[0]}ms`)).map(textHeaders);
+    expect(headers).toMatchObject([
+      { trace_id: 'v', order_key: 'notifier v', order_turn: '0.0.1' },
+      { trace_id: 'v', order_key: 'notifier v', order_turn: '0.0.2', order_spilled: 'true' },
+    ]);
   });
 });
