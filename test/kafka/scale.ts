@@ -5,10 +5,15 @@ export function times(small: number, whole: number): number {
   return WHOLE ? whole : small;
 }
 
-/** The seed of a run: as told, else by chance; printed by whoever draws from it. */
+/** The seed of a run: as told, else one for the whole run, which `one-seed.ts` draws and prints. */
 export function seedOfRun(): number {
   const told = process.env['PENSTOCK_SEED'];
   return told === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(told);
+}
+
+/** One line for each fault: what was done, how often, and what was found. */
+export function tell(fault: string, numbers: string, found: object): void {
+  console.log(`chaos | ${fault} | ${numbers} | seed ${seedOfRun()} | ${JSON.stringify(found)}`);
 }
 
 /** Numbers from 0 to 1 by a seed (mulberry32). */
