@@ -4,7 +4,7 @@ import type { LogRecord, Transport } from '../../src/transport/transport.js';
 import type { Broker } from '../broker/broker.js';
 import { until } from '../transport/collector.js';
 import { Worker } from './children.js';
-import { pause } from './scale.js';
+import { pause, times } from './scale.js';
 import { QUICK } from './subject.js';
 
 export const PARTITIONS = 6;
@@ -87,7 +87,7 @@ export class Crew {
   }
 
   /** Waits until everything is settled; then compares what was sent, what the workers said and what lies in `out`. */
-  async reckon(timeoutMs = 120_000) {
+  async reckon(timeoutMs = times(120_000, 600_000)) {
     await until(
       'an empty backlog',
       async () => {

@@ -4,7 +4,7 @@ import { openKafka, type KafkaOptions } from '../../src/transport/kafka/index.js
 import type { ConsumeOptions, Transport } from '../../src/transport/transport.js';
 import { Broker } from '../broker/broker.js';
 import { Collector, doorOf, until } from '../transport/collector.js';
-import { pause } from './scale.js';
+import { pause, tell } from './scale.js';
 import { QUICK } from './subject.js';
 
 let broker: Broker;
@@ -115,6 +115,8 @@ it('L2: a broker that is killed and comes back: nothing is lost, and consumers a
   await until('an empty backlog', async () => (await transport.backlog('restart', ['restart'])) === 0, 60_000);
   const copied: string[] = [];
   for (const partition of [0, 1, 2]) for await (const { value } of transport.read('restart.out', partition)) copied.push(value!.toString());
+  const lost = sent.filter((value) => !copied.includes(value)).length;
+  tell('the only broker is killed and comes back', '1 kill', { sent: sent.length, lost, repeated: copied.length - new Set(copied).size });
   expect(new Set(copied)).toEqual(new Set(sent));
   expect(collector.error).toBeUndefined();
 });
@@ -137,6 +139,7 @@ it('a topic that is deleted is named, others go on, and it is taken up from its 
   await transport.ensureTopics([{ name: 'gone', partitions: 1 }]);
   await transport.produce([{ topic: 'gone', key: null, value: 'anew' }]);
   await until('the new topic', () => collector.values.includes('anew'), 60_000);
+  tell('a topic is deleted and made anew', '1 topic', { named: true, handedOut: collector.values });
 });
 
 it('a handler slower than the session keeps its place in the group, and nothing is handed out twice', async () => {
@@ -147,6 +150,7 @@ it('a handler slower than the session keeps its place in the group, and nothing 
   const [a, b, c] = await collector.has(3);
   const { epoch, lost } = collector.consumer.state().assigned[0]!;
   await pause(9000);
+  tell('a handler slower than the session', '9 s, session 6 s', { evicted: lost.aborted, handedOut: collector.deliveries.length, of: 3 });
   expect([collector.deliveries.length, lost.aborted]).toEqual([3, false]);
   for (const delivery of [c!, b!, a!]) delivery.settle('delivered');
   expect(await doorOf(a!)).toBe('delivered');

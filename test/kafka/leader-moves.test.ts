@@ -4,7 +4,7 @@ import { openKafka } from '../../src/transport/kafka/index.js';
 import type { LogRecord, Transport } from '../../src/transport/transport.js';
 import { Broker } from '../broker/broker.js';
 import { Collector, until } from '../transport/collector.js';
-import { drawing, pause, seedOfRun, times } from './scale.js';
+import { drawing, pause, seedOfRun, tell, times } from './scale.js';
 import { QUICK } from './subject.js';
 
 const PARTITIONS = 6;
@@ -56,8 +56,7 @@ function compare(acknowledged: readonly string[], records: readonly LogRecord[])
 }
 
 it('L2: leaders move while producing and consuming: what is acknowledged is in the log, once and in order per key, and nothing waits unread', async () => {
-  const seed = seedOfRun();
-  const draw = drawing(seed);
+  const draw = drawing(seedOfRun());
   const moves = times(10, 40);
   const transport = await openKafka({ ...QUICK, metadataMaxAgeMs: 5000, brokers: broker.brokers });
   const topic = 'moving';
@@ -88,9 +87,8 @@ it('L2: leaders move while producing and consuming: what is acknowledged is in t
   });
   await until('everything to be read', () => acknowledged.every((value) => seen.has(value)), 60_000);
   const found = compare(acknowledged, await everythingIn(transport, topic));
-  console.log(
-    `seed ${seed}: ${moves} moves, ${acknowledged.length} acknowledged, ${JSON.stringify(found)}, longest unread ${longestUnread} ms`,
-  );
+  const read = { seenTwice: [...seen.values()].filter((count) => count > 1).length, longestUnreadMs: longestUnread };
+  tell('leaders move while producing and consuming', `${moves} moves`, { acknowledged: acknowledged.length, ...found, ...read });
   expect(found).toEqual({ lost: 0, twice: 0, disorder: 0 });
   expect(longestUnread).toBeLessThan(30_000);
   expect(acknowledged.length).toBeGreaterThan(moves * 30);
@@ -99,8 +97,7 @@ it('L2: leaders move while producing and consuming: what is acknowledged is in t
 });
 
 it('the negative control: the bare client, idempotent or not, loses acknowledged records in the same moves', async () => {
-  const seed = seedOfRun();
-  const draw = drawing(seed);
+  const draw = drawing(seedOfRun());
   const moves = times(10, 40);
   const transport = await openKafka({ ...QUICK, brokers: broker.brokers });
   const kafka = new Kafka({
@@ -136,7 +133,10 @@ it('the negative control: the bare client, idempotent or not, loses acknowledged
     });
     await producer.disconnect();
     const found = compare(acknowledged, await everythingIn(transport, topic));
-    console.log(`seed ${seed}: ${topic}: ${moves} moves, ${acknowledged.length} acknowledged, ${JSON.stringify(found)}`);
+    tell(`the same with the bare client, ${idempotent ? 'idempotent' : 'plain'}`, `${moves} moves`, {
+      acknowledged: acknowledged.length,
+      ...found,
+    });
     lost[topic] = found.lost;
   }
   expect(lost['control.plain']).toBeGreaterThan(0);

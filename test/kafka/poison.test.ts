@@ -15,7 +15,7 @@ import type { Consumer, Header, LogRecord, NewRecord, Position, Transport } from
 import { Broker } from '../broker/broker.js';
 import { until } from '../transport/collector.js';
 import { HOST, rawEvent } from '../workers/messages.js';
-import { drawing, seedOfRun, times } from './scale.js';
+import { drawing, seedOfRun, tell, times } from './scale.js';
 import { QUICK } from './subject.js';
 
 const EVENTS = topicName('xact.events');
@@ -128,6 +128,7 @@ it(`L7: poison every hundredth, large records, binary headers, tombstones: dead-
   }
   await idle();
   await started.drain();
+  tell('poison every hundredth, large records, binary headers, tombstones', `${count} records`, { poison: poison.size, ...started.doors });
   expect(started.doors).toEqual({ delivered: good.size, dead_lettered: poison.size });
   const tasks = (await all(topicName('xact.downloads_pending'))).map(({ value }) => JSON.parse(value!.toString()) as { trace_id: string });
   expect(tasks.length).toBe(good.size);
@@ -169,6 +170,7 @@ it(`partitions that are added after a drain: what comes then goes to all of them
   await send(900, 300);
   await idle();
   await second.drain();
+  tell('partitions are added', '3 more', { before: first.doors, after: second.doors });
   expect([first.doors, second.doors]).toEqual([{ delivered: 300 }, { delivered: 900 }]);
   const filled = (await log.offsets(EVENTS)).filter(({ start, end }) => end > start);
   expect(filled.length).toBe(6);

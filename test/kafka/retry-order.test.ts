@@ -13,7 +13,7 @@ import { openKafka } from '../../src/transport/kafka/index.js';
 import type { LogRecord, Transport } from '../../src/transport/transport.js';
 import { Broker } from '../broker/broker.js';
 import { downloadTask } from '../workers/messages.js';
-import { pause, seedOfRun } from './scale.js';
+import { pause, seedOfRun, tell } from './scale.js';
 import { QUICK } from './subject.js';
 
 const DELAYS = [300, 600];
@@ -115,10 +115,18 @@ const seed = seedOfRun();
 const IN_ORDER = Array.from({ length: OF_EACH }, (_, at) => at);
 
 it(`L3: the order of a key holds across retries on Kafka while a worker dies and others take over (PENSTOCK_SEED=${seed})`, async () => {
-  for (const [key, numbers] of await run(seed, true)) expect(numbers, key).toEqual(IN_ORDER);
+  const found = await run(seed, true);
+  tell('a worker dies while keys wait for a retry', `${KEYS} keys, ${OF_EACH} messages of each`, { outOfOrder: disordered(found) });
+  for (const [key, numbers] of found) expect(numbers, key).toEqual(IN_ORDER);
 });
 
 it(`without it the same load is seen to change places (PENSTOCK_SEED=${seed})`, async () => {
   const found = await run(seed, false);
-  expect([...found.values()].filter((numbers) => numbers.some((number, at) => number !== at)).length).toBeGreaterThan(0);
+  tell('the same without the order of keys', `${KEYS} keys, ${OF_EACH} messages of each`, { outOfOrder: disordered(found) });
+  expect(disordered(found)).toBeGreaterThan(0);
 });
+
+/** How many keys were first done in another order than they came in. */
+function disordered(found: ReadonlyMap<string, readonly number[]>): number {
+  return [...found.values()].filter((numbers) => numbers.some((number, at) => number !== at)).length;
+}

@@ -6,7 +6,7 @@ import { Broker } from '../broker/broker.js';
 import { until } from '../transport/collector.js';
 import { bundleChild } from './children.js';
 import { Crew, type CrewOptions, expectWhole } from './crew.js';
-import { drawing, pause, seedOfRun, times } from './scale.js';
+import { drawing, pause, seedOfRun, tell, times } from './scale.js';
 
 const SESSION_MS = 6000;
 
@@ -39,13 +39,8 @@ async function gather(workers: number, options: Partial<CrewOptions> = {}): Prom
   return crew;
 }
 
-function tell(seed: number, what: string, found: object): void {
-  console.log(`seed ${seed}: ${what}: ${JSON.stringify(found)}`);
-}
-
 it('L1: random workers are killed: nothing is lost, only unfinished work is repeated, order per key is kept', async () => {
-  const seed = seedOfRun();
-  const draw = drawing(seed);
+  const draw = drawing(seedOfRun());
   const kills = times(12, 60);
   const { kill, add } = { kill: (index: number) => crew!.kill(index), add: () => crew!.add() };
   await gather(3);
@@ -57,14 +52,13 @@ it('L1: random workers are killed: nothing is lost, only unfinished work is repe
   }
   await crew!.stopProducing();
   const found = await crew!.reckon();
-  tell(seed, `${kills} kills`, found);
+  tell('SIGKILL of random workers', `${kills} kills`, found);
   expectWhole(found);
   expect(found.sent).toBeGreaterThan(kills * 50);
 });
 
 it('L5: workers join and leave every second: nothing is lost or finished twice, and no stall is longer than the session', async () => {
-  const seed = seedOfRun();
-  const draw = drawing(seed);
+  const draw = drawing(seedOfRun());
   const seconds = times(20, 120);
   await gather(2);
   crew!.produce();
@@ -79,7 +73,7 @@ it('L5: workers join and leave every second: nothing is lost or finished twice, 
   }
   await crew!.stopProducing();
   const found = await crew!.reckon();
-  tell(seed, `joins and leaves for ${seconds} s, longest stall ${crew!.longestStall} ms`, found);
+  tell('workers join and leave every second', `${seconds} s`, { ...found, longestStallMs: crew!.longestStall });
   expectWhole(found);
   expect(crew!.longestStall).toBeLessThan(SESSION_MS);
 });
@@ -91,8 +85,10 @@ it('L8: SIGTERM in the middle: drained, and committed exactly what is done', asy
   const began = Date.now();
   const worker = await crew!.term(0);
   await crew!.stopProducing();
+  const drainMs = Date.now() - began;
+  tell('SIGTERM in the middle', '1 worker', { handedOut: worker.handedOut.length, settled: worker.settled.length, drainMs });
   expect(worker.drained).toBe(true);
-  expect(Date.now() - began).toBeLessThan(10_000);
+  expect(drainMs).toBeLessThan(10_000);
   expect(new Set(worker.settled)).toEqual(new Set(worker.handedOut));
   expect(await crew!.transport.backlog('crew', ['in'])).toBe(crew!.sent.length - worker.settled.length);
 });
@@ -116,13 +112,12 @@ it('L4: a dead sink: intake pauses, memory stays within its bound, and everythin
   const out = worker!.handedOut.length - worker!.settled.length;
   // Credits, what is read ahead of each partition and one fetch of each; twice, for what the collector has not come to.
   const bound = 2 * (1_000_000 + 6 * (1024 * 1024 + 512 * 1024));
-  console.log(
-    `${seconds} s of a dead sink: ${out} out, resident ${Math.round(before / 1e6)} to ${Math.round(most / 1e6)} MB, bound ${Math.round(bound / 1e6)} more`,
-  );
   expect(out).toBeLessThanOrEqual(200);
   expect(most - before).toBeLessThan(bound);
   await rm(sink);
   const found = await crew!.reckon(240_000);
   expectWhole(found);
+  const [grownMb, boundMb] = [most - before, bound].map((bytes) => Math.round(bytes / 1e6));
+  tell('a sink is dead', `${seconds} s`, { ...found, out, residentMb: Math.round(before / 1e6), grownMb, boundMb });
   expect(found.repeated).toBe(0);
 }, 900_000);
