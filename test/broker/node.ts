@@ -57,6 +57,11 @@ export class BrokerNode {
     return this.output;
   }
 
+  /** Where its logs lie: a folder for each topic-partition. */
+  get data(): string {
+    return join(this.options.layout.directory, 'data');
+  }
+
   get running(): boolean {
     return this.shell !== undefined;
   }
