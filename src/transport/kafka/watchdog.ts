@@ -60,13 +60,16 @@ export class Watchdog {
   private async lookOnce(): Promise<void> {
     const { directory, settings } = this.options;
     for (const topic of new Set(this.options.held().map((held) => held.topic))) {
+      // What is read while the answer is under way may go past it.
+      const before = new Map(this.options.held().map((held) => [held, held.buffer.next]));
       const bounds = await directory.offsets(topic);
       const now = Date.now();
       for (const held of this.options.held()) {
         const found = held.topic === topic ? bounds[held.partition] : undefined;
         if (found === undefined) continue;
         held.end = Math.max(found.end, held.buffer.next > found.end ? found.end : held.end);
-        if (found.end < held.buffer.next) {
+        if (found.end < (before.get(held) ?? 0)) {
+          settings.onWarning(cut(held, found.end));
           this.options.truncated(held);
           return;
         }
@@ -79,6 +82,11 @@ export class Watchdog {
       }
     }
   }
+}
+
+function cut({ topic, partition, buffer }: Held, end: number): PenstockError {
+  const text = `${topic}/${partition} ends at ${end}, it was read up to ${buffer.next}`;
+  return new PenstockError('PS3004', `${text}: the topic was made anew or cut; it is begun anew`, { category: 'permanent' });
 }
 
 function stalled(what: string, ms: number): PenstockError {
