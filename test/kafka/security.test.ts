@@ -70,6 +70,44 @@ describe('TLS and SASL', () => {
     await expect(open({ tls: true, sasl })).rejects.toMatchObject({ code: 'PS3007' });
   });
 
+  it('a certificate for another name, an authority that is none, and a key of another certificate are refused by name, at once', async () => {
+    const sasl = { mechanism: 'plain', username: 'alice', password: USERS.alice } as const;
+    const { key, stranger } = broker.certificates!;
+    const before = Date.now();
+    await expect(open({ tls: { ...tls, servername: 'elsewhere.invalid' }, sasl })).rejects.toMatchObject({
+      code: 'PS3007',
+      category: 'auth',
+    });
+    await expect(open({ tls: { ca: 'nothing of the kind' }, sasl })).rejects.toMatchObject({ code: 'PS3007', category: 'auth' });
+    await expect(open({ tls: { ...tls, cert: stranger, key }, sasl })).rejects.toMatchObject({ code: 'PS3007', category: 'auth' });
+    expect(Date.now() - before).toBeLessThan(30_000);
+  });
+
+  const REFUSED: readonly (readonly [string, NonNullable<KafkaOptions['sasl']>])[] = [
+    ['a user that nobody knows', { mechanism: 'scram-sha-256', username: 'nobody', password: 'no' }],
+    ['a wrong password by scram', { mechanism: 'scram-sha-512', username: 'alice', password: 'no' }],
+    ['a token that is none', { mechanism: 'oauthbearer', token: () => Promise.resolve('no token') }],
+  ];
+
+  it.each(REFUSED)('%s: refused by name, at once', async (_, sasl) => {
+    const before = Date.now();
+    await expect(open({ tls, sasl })).rejects.toMatchObject({ code: 'PS3007', category: 'auth' });
+    expect(Date.now() - before).toBeLessThan(10_000);
+  });
+
+  it('a token that cannot be had: whoever opens the log is told why, at once', async () => {
+    const before = Date.now();
+    const sasl = { mechanism: 'oauthbearer', token: () => Promise.reject(new Error('the issuer does not answer')) } as const;
+    await expect(open({ tls, sasl })).rejects.toThrow(/the issuer does not answer/);
+    expect(Date.now() - before).toBeLessThan(10_000);
+  });
+
+  it('a port that wants a proof of identity and is given none is named within seconds', async () => {
+    const before = Date.now();
+    await expect(open({ tls })).rejects.toMatchObject({ code: expect.stringMatching(/PS300[17]/) });
+    expect(Date.now() - before).toBeLessThan(30_000);
+  });
+
   it('a port without TLS that is spoken to with it, and one with TLS that is not, are named within seconds', async () => {
     const before = Date.now();
     await expect(open({ brokers: broker.brokers, tls })).rejects.toMatchObject({ code: expect.stringMatching(/PS300[17]/) });
@@ -94,11 +132,14 @@ describe('rights', () => {
     operation,
     permissionType,
   });
-  const deny = (topic: string, operation: AclOperationTypes, on: boolean) =>
-    admin((client) => {
-      const acl = entry(topic, operation, AclPermissionTypes.DENY);
-      return on ? client.createAcls({ acl: [acl] }) : client.deleteAcls({ filters: [acl] });
-    });
+  const refuse = (entries: readonly ReturnType<typeof entry>[], on: boolean) =>
+    admin((client) => (on ? client.createAcls({ acl: [...entries] }) : client.deleteAcls({ filters: [...entries] })));
+  const deny = (topic: string, operation: AclOperationTypes, on: boolean) => refuse([entry(topic, operation, AclPermissionTypes.DENY)], on);
+  const allowGroup = (group: string, operation: AclOperationTypes) =>
+    refuse([{ ...entry(group, operation, AclPermissionTypes.ALLOW), resourceType: AclResourceTypes.GROUP }], true);
+  const ofCluster = (operation: AclOperationTypes) => [
+    { ...entry('kafka-cluster', operation, AclPermissionTypes.DENY), resourceType: AclResourceTypes.CLUSTER },
+  ];
   /** Once anybody is allowed something of a topic, only what is allowed is. */
   const allow = (topic: string, operation: AclOperationTypes) =>
     admin((client) => client.createAcls({ acl: [entry(topic, operation, AclPermissionTypes.ALLOW)] }));
@@ -161,5 +202,128 @@ describe('rights', () => {
     await until('the record', () => collector.deliveries.length === 1, 30_000);
     expect(collector.consumer.state().fault).toBeUndefined();
     collector.unsubscribe();
+  });
+
+  it('a group that may be seen and not joined: the consumer says so by a fault, and goes on when it may', async () => {
+    const warnings: string[] = [];
+    const transport = await open({ tls, sasl: bob, onWarning: (error) => warnings.push(error.message) });
+    await transport.ensureTopics([{ name: 'joined', partitions: 1 }]);
+    await transport.produce([{ topic: 'joined', key: null, value: 'x' }]);
+    await allowGroup('closed.group', AclOperationTypes.DESCRIBE);
+    const collector = new Collector(transport.consume({ topics: ['joined'], group: 'closed.group', credits: { count: 1, bytes: 1000 } }));
+    await until('the fault', () => collector.consumer.state().fault === 'access_refused', 30_000);
+    expect([collector.deliveries.length, collector.error]).toEqual([0, undefined]);
+    expect(warnings.join()).toMatch(/group closed\.group .*: Not authorized to access group/i);
+    await allowGroup('closed.group', AclOperationTypes.READ);
+    await until('the record', () => collector.deliveries.length === 1, 30_000);
+    await until('no fault', () => collector.consumer.state().fault === undefined);
+    collector.unsubscribe();
+  });
+
+  it('a right that is taken away while records are out: nothing of them is lost, and the fault goes by itself', async () => {
+    const transport = await open({ tls, sasl: bob });
+    await transport.ensureTopics([{ name: 'taken', partitions: 1 }]);
+    await transport.produce(['a', 'b'].map((value) => ({ topic: 'taken', key: null, value })));
+    const collector = new Collector(transport.consume({ topics: ['taken'], group: 'taken', credits: { count: 1, bytes: 1000 } }));
+    const [a] = await collector.has(1);
+    const entries = [{ ...entry('taken', AclOperationTypes.READ, AclPermissionTypes.DENY), resourceType: AclResourceTypes.GROUP }];
+    await refuse(entries, true);
+    a!.settle('delivered');
+    await until('the fault', () => collector.consumer.state().fault === 'access_refused', 30_000);
+    await refuse(entries, false);
+    // It may have lost its place meanwhile: then the first comes again.
+    await until(
+      'both',
+      async () => {
+        for (const delivery of collector.deliveries) if (delivery.outcome === undefined) delivery.settle('delivered');
+        return (await transport.backlog('taken', ['taken'])) === 0;
+      },
+      30_000,
+    );
+    expect(collector.values).toContain('b');
+    collector.unsubscribe();
+  });
+
+  const marked = async (transport: Transport, store: string) => {
+    const topic = `source.${store}`;
+    await transport.ensureTopics([{ name: topic, partitions: 1 }]);
+    await transport.produce([{ topic, key: null, value: 'x' }]);
+    const book = transport.marks(store, { capacity: 10 });
+    const collector = new Collector(transport.consume({ topics: [topic], group: topic, credits: { count: 1, bytes: 1000 } }));
+    const [delivery] = await collector.has(1);
+    delivery!.carry({ kind: 'mark', store, key: 'k', expiresAt: Date.now() + 60_000 });
+    delivery!.settle('delivered');
+    return { topic, book, collector, delivery: delivery! };
+  };
+
+  it('marks that may not be written: intake waits with a named fault, and goes on by itself when the right is given', async () => {
+    const transport = await open({ tls, sasl: bob });
+    for (const right of [AclOperationTypes.DESCRIBE, AclOperationTypes.READ, AclOperationTypes.CREATE])
+      await allow('penstock.marks.closed', right);
+    const { topic, book, collector, delivery } = await marked(transport, 'closed');
+    await until('the fault', () => collector.consumer.state().fault === 'access_refused', 30_000);
+    expect([book.has('k', Date.now()), (await transport.committed(topic, topic))[0]!.offset]).toEqual([false, -1]);
+    await allow('penstock.marks.closed', AclOperationTypes.WRITE);
+    expect(await doorOf(delivery)).toBe('delivered');
+    expect(book.has('k', Date.now())).toBe(true);
+    collector.unsubscribe();
+  });
+
+  it('a topic of marks that may not be made: intake waits with a named fault, and goes on by itself when the right is given', async () => {
+    const transport = await open({ tls, sasl: bob });
+    const entries = [
+      entry('penstock.marks.unmade', AclOperationTypes.CREATE, AclPermissionTypes.DENY),
+      ...ofCluster(AclOperationTypes.CREATE),
+    ];
+    await transport.ensureTopics([{ name: 'source.unmade', partitions: 1 }]);
+    await refuse(entries, true);
+    const { collector, delivery } = await marked(transport, 'unmade');
+    await until('the fault', () => collector.consumer.state().fault === 'access_refused', 30_000);
+    await refuse(entries, false);
+    expect(await doorOf(delivery)).toBe('delivered');
+    collector.unsubscribe();
+  });
+
+  it('topics that may not be made: whoever makes or writes one is told, at once', async () => {
+    const transport = await open({ tls, sasl: bob });
+    const entries = [entry('unmade', AclOperationTypes.CREATE, AclPermissionTypes.DENY), ...ofCluster(AclOperationTypes.CREATE)];
+    await refuse(entries, true);
+    const before = Date.now();
+    await expect(transport.ensureTopics([{ name: 'unmade', partitions: 1 }])).rejects.toMatchObject({ code: 'PS3007', category: 'auth' });
+    await expect(transport.produce([{ topic: 'unmade', key: null, value: 'x' }])).rejects.toMatchObject({
+      code: 'PS3007',
+      category: 'auth',
+    });
+    expect(Date.now() - before).toBeLessThan(10_000);
+    await refuse(entries, false);
+  });
+
+  it('partitions that may not be added: whoever adds them is told, at once', async () => {
+    const transport = await open({ tls, sasl: bob });
+    await transport.ensureTopics([{ name: 'grown', partitions: 1 }]);
+    await allow('grown', AclOperationTypes.DESCRIBE);
+    const before = Date.now();
+    await expect(transport.ensureTopics([{ name: 'grown', partitions: 2 }])).rejects.toMatchObject({ code: 'PS3007', category: 'auth' });
+    expect(Date.now() - before).toBeLessThan(10_000);
+  });
+
+  it('a producer that may not write with sequence numbers is told, at once', async () => {
+    const transport = await open({ tls, sasl: bob });
+    await transport.ensureTopics([{ name: 'plain.out', partitions: 1 }]);
+    // The brokers ask for the one right where somebody may write no topic at all.
+    const entries = [
+      entry('*', AclOperationTypes.WRITE, AclPermissionTypes.DENY),
+      ...[AclOperationTypes.READ, AclOperationTypes.DESCRIBE_CONFIGS].map((right) => entry('*', right, AclPermissionTypes.ALLOW)),
+      ...ofCluster(AclOperationTypes.IDEMPOTENT_WRITE),
+    ];
+    await refuse(entries, true);
+    const before = Date.now();
+    await expect(transport.produce([{ topic: 'plain.out', key: null, value: 'x' }])).rejects.toMatchObject({
+      code: 'PS3007',
+      category: 'auth',
+      message: expect.stringMatching(/cluster/i),
+    });
+    expect(Date.now() - before).toBeLessThan(10_000);
+    await refuse(entries, false);
   });
 });
