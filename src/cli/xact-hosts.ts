@@ -147,7 +147,7 @@ function sharedOptions(
     metric: ({ params }) => counters.count(params.name, params.labels, params.value),
     webhook: options.sender.webhook,
     email: options.sender.email,
-    onAction: (planned, result) => countAction(actions, planned, result),
+    onAction: (planned, result, milliseconds) => countAction(actions, planned, result, milliseconds),
   });
   return {
     source,
@@ -163,8 +163,13 @@ function sharedOptions(
   };
 }
 
-function countAction(actions: ActionMeter, planned: PlannedAction, result: 'done' | 'queued' | 'dead_lettered'): void {
-  if (result !== 'queued') actions.performed(planned.action.type, result);
+function countAction(
+  actions: ActionMeter,
+  planned: PlannedAction,
+  result: 'done' | 'queued' | 'dead_lettered',
+  milliseconds: number | undefined,
+): void {
+  if (result !== 'queued') actions.performed(planned.action.type, result, milliseconds);
 }
 
 function tellDecision(failing: Failing, host: WorkerHost, log: Logger): void {
@@ -255,7 +260,7 @@ async function builderFor(name: XactWorker, wiring: Wiring): Promise<Builder> {
             retryOf: ({ action }) => retryOfConnection(config, action.params['connection']),
             concurrency: domain.workers[name]?.concurrency,
           }),
-          onDone: ({ action }) => wiring.actions.performed(action.type, options.captured ? 'captured' : 'done'),
+          onDone: ({ action }, milliseconds) => wiring.actions.performed(action.type, options.captured ? 'captured' : 'done', milliseconds),
         }),
       });
     }

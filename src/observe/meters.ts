@@ -2,6 +2,7 @@ import { type Category, CATEGORIES } from '../diagnostics/index.js';
 import { OUTCOMES, type Outcome } from '../../operators/index.js';
 import type { PluginCounts } from '../plugin/index.js';
 import type { Consumer, ConsumerState, Marks } from '../transport/transport.js';
+import type { Cell } from './cells.js';
 import type { Metrics } from './metrics.js';
 
 /** How many deliveries came into a worker, and by which doors they left. */
@@ -23,7 +24,7 @@ export interface WorkerMeter {
 }
 
 /** Reasons of dead letters that are exported by name; every other text counts as `other`, so that no message's own words become a label. */
-const REASONS: ReadonlySet<string> = new Set([
+const REASONS = [
   'permanent',
   'max_retries_exceeded',
   'exhausted',
@@ -33,13 +34,18 @@ const REASONS: ReadonlySet<string> = new Set([
   'action_failed',
   'plugin',
   'unknown_target',
-]);
+  'other',
+] as const;
 
 export function workerMeter(metrics: Metrics, worker: string): WorkerMeter {
   const entered = metrics.counter('penstock_deliveries_entered_total', { worker });
   const left = new Map(OUTCOMES.map((outcome) => [outcome, metrics.counter('penstock_deliveries_left_total', { worker, outcome })]));
   const failures = new Map(
     CATEGORIES.map((category) => [category, metrics.counter('penstock_failures_total', { worker, error_category: category })]),
+  );
+  // From the start, like all that alerts count: an increase is seen only of a series that was there before it.
+  const deadLetters = new Map<string, Cell>(
+    REASONS.map((reason) => [reason, metrics.counter('penstock_dead_letters_total', { worker, reason })]),
   );
   const delays = metrics.histogram('penstock_retry_delay_seconds', { worker });
   const allLeft = (): number => [...left.values()].reduce((sum, cell) => sum + cell.value, 0);
@@ -52,8 +58,7 @@ export function workerMeter(metrics: Metrics, worker: string): WorkerMeter {
       metrics.counter('penstock_retries_total', { worker, error_category: category }).add();
       delays.observe(delayMs / 1000);
     },
-    deadLettered: (reason) =>
-      metrics.counter('penstock_dead_letters_total', { worker, reason: REASONS.has(reason) ? reason : 'other' }).add(),
+    deadLettered: (reason) => (deadLetters.get(reason) ?? deadLetters.get('other')!).add(),
     took: (step, milliseconds) => metrics.histogram('penstock_step_duration_seconds', { worker, step }).observe(milliseconds / 1000),
     doors: () => ({
       entered: entered.value,

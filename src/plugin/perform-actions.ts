@@ -28,8 +28,8 @@ export interface PerformActionsOptions extends Executors, Omit<ParkingOptions, '
   readonly onActionFailed?: (planned: PlannedAction, error: unknown, context: Context) => void | PromiseLike<void>;
   /** Ids of actions that were done for this delivery before; they are not done again. */
   readonly alreadyDone?: (delivery: Delivery<unknown>) => ReadonlySet<string>;
-  /** Told of each action that was done or made durable. */
-  readonly onDone?: (delivery: Delivery<unknown>, id: string, planned: PlannedAction) => void;
+  /** Told of each action that was done or made durable, and how many milliseconds after its first attempt began. */
+  readonly onDone?: (delivery: Delivery<unknown>, id: string, planned: PlannedAction, milliseconds: number) => void;
   /** Draws from [0, 1). Defaults to `Math.random`. */
   readonly random?: () => number;
 }
@@ -62,6 +62,8 @@ type Phase = 'entering' | 'acting' | 'pausing' | 'reporting';
 class Job {
   at = 0;
   attempt = 0;
+  /** When the first attempt of the present action began. */
+  begunAt = 0;
   phase: Phase = 'acting';
   /** It holds a place of its plugin's gate. */
   inside = false;
@@ -174,6 +176,7 @@ class PerformRun extends Parking<Passed, Context> {
           }
         }
         job.phase = 'acting';
+        if (job.attempt === 0) job.begunAt = this.clock.now();
         answer = this.call(planned, job.context);
       } catch (error) {
         failure = { error };
@@ -206,7 +209,7 @@ class PerformRun extends Parking<Passed, Context> {
 
   private succeeded(delivery: Delivery<Passed>, job: Job, planned: PlannedAction): void {
     this.giveUpPlace(job, planned, undefined);
-    if (this.options.onDone !== undefined) this.options.onDone(delivery, planned.id, planned);
+    if (this.options.onDone !== undefined) this.options.onDone(delivery, planned.id, planned, this.clock.now() - job.begunAt);
     job.next();
   }
 

@@ -56,8 +56,8 @@ export interface PluginActionsOptions
   /** Keeps secrets out of what is stored. Without it actions are stored as they were asked for. */
   readonly sealing?: Sealing | undefined;
   readonly redact?: (text: string) => string;
-  /** Told of each action that was done, made durable in the outbox, or given up. */
-  readonly onAction?: (planned: PlannedAction, result: 'done' | 'queued' | 'dead_lettered') => void;
+  /** Told of each action that was done, made durable in the outbox, or given up; of what was done, also how many milliseconds it took. */
+  readonly onAction?: (planned: PlannedAction, result: 'done' | 'queued' | 'dead_lettered', milliseconds?: number) => void;
 }
 
 /** How a worker performs what its plugins ask for, and what it remembers of it. */
@@ -91,8 +91,8 @@ export function pluginActions(options: PluginActionsOptions): PluginActions {
       const record = recordBehind(delivery);
       return record === undefined ? new Set<string>() : doneActionsOf(textHeaders(record));
     },
-    onDone: (delivery, id, planned) => {
-      onAction?.(planned, planned.mode === 'background' ? 'queued' : 'done');
+    onDone: (delivery, id, planned, milliseconds) => {
+      onAction?.(planned, planned.mode === 'background' ? 'queued' : 'done', milliseconds);
       const record = recordBehind(delivery);
       if (record === undefined) return;
       const ids = doneIds.get(record) ?? new Set();

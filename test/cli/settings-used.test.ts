@@ -149,6 +149,20 @@ describe('settings', () => {
     expect(actions).toEqual({ http_webhook: 1 });
   });
 
+  it('G11: how long an action took is exported', async () => {
+    asked.splice(0);
+    const running = await openRunning(shell('timed', CONFIG), { catalogue: {}, workers: ['xact-actions'] });
+    try {
+      await running.transport.produce([{ topic: OUTBOX, key: 't1', value: JSON.stringify(ASKED) }]);
+      running.pipeline.start();
+      await until('the action to have left', async () => (await running.pipeline.busy()) === undefined);
+      const answer = await fetch(`http://127.0.0.1:${running.server!.port}/metrics`);
+      expect(await answer.text()).toContain('penstock_action_duration_seconds_count{type="http_webhook"} 1');
+    } finally {
+      await running.end();
+    }
+  });
+
   it('actions.capture sends nothing, whatever runs', async () => {
     asked.splice(0);
     const { left } = await performed('captured', `${CONFIG}actions: { capture: true }\n`);

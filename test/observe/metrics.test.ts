@@ -151,7 +151,19 @@ describe('metrics', () => {
   it("does not let a dead letter's own words become a label", async () => {
     const metrics = createMetrics();
     workerMeter(metrics, 'w').deadLettered('trace 4711 was odd');
-    expect(series(await metrics.text(), 'penstock_dead_letters_total')).toEqual(['{worker="w",reason="other"} 1']);
+    const counted = series(await metrics.text(), 'penstock_dead_letters_total').filter((line) => !line.endsWith(' 0'));
+    expect(counted).toEqual(['{worker="w",reason="other"} 1']);
+  });
+
+  it('G11: dead letters are zero before there is one, so that the first of them are an increase', async () => {
+    const metrics = createMetrics();
+    const worker = workerMeter(metrics, 'w');
+    const before = series(await metrics.text(), 'penstock_dead_letters_total');
+    expect(before).toContain('{worker="w",reason="permanent"} 0');
+    worker.deadLettered('unreadable');
+    const after = series(await metrics.text(), 'penstock_dead_letters_total');
+    expect(after.map((line) => line.split(' ')[0])).toEqual(before.map((line) => line.split(' ')[0]));
+    expect(after).toContain('{worker="w",reason="unreadable"} 1');
   });
 
   it('describes every metric in the reference', () => {

@@ -281,6 +281,23 @@ describe('performActions', () => {
     expect(again.out).toEqual(['1']);
   });
 
+  it('G11: tells how long an action took, its attempts and the pauses between them together', async () => {
+    const took: number[] = [];
+    const answers = [() => Promise.reject(new PenstockError('PS4002', 'answered 503', { category: 'transient' })), () => Promise.resolve()];
+    const { source, advance } = running([asking('a', [publish('t', 1), publish('u', 2)])], {
+      publish: ({ params }) => (params.topic === 't' ? answers.shift()!() : undefined),
+      onDone: (_delivery, _id, _planned, milliseconds) => took.push(milliseconds),
+      retry: { attempts: 2, base: 50, cap: 50 },
+      random: () => 0.5,
+    });
+    source.next(one);
+    await turns();
+    await advance(200);
+    expect(took[0]).toBeGreaterThan(0);
+    expect(took[0]).toBeLessThanOrEqual(200);
+    expect(took[1]).toBe(0);
+  });
+
   it('F4: an action has a time limit, and what settles late changes nothing', async () => {
     let late: (() => void) | undefined;
     const failed = vi.fn();

@@ -15,8 +15,8 @@ export interface XactActionsOptions extends Omit<XactWorkerOptions, 'chains' | '
   readonly performers: OutboxPerformers;
   /** Makes each call when its turn has come. Defaults to no more at once than `concurrency`. */
   readonly calls?: OutboxCall;
-  /** Told of each action that was done. */
-  readonly onDone?: (action: OutboxRecord) => void;
+  /** Told of each action that was done, and how many milliseconds after its first attempt began. */
+  readonly onDone?: (action: OutboxRecord, milliseconds: number) => void;
 }
 
 const NAME = 'xact-actions';
@@ -42,13 +42,19 @@ export function xactActions(options: XactActionsOptions): Observable<Settled> {
         options.retryOrder === undefined ? identity : lanes<Item<OutboxRecord>>(NAME, options, ({ message }) => orderKey(message)),
         callEach<Item<OutboxRecord>>(
           async ({ message }, delivery) => {
+            let begunAt: number | undefined;
+            const perform = (): ReturnType<typeof performOutbox> => {
+              begunAt ??= performance.now();
+              return performOutbox(message, performers);
+            };
             try {
-              await calls(message, () => performOutbox(message, performers), ...signals);
+              await calls(message, perform, ...signals);
             } catch (error) {
               if (signal?.aborted === true && categoryOf(error) === 'circuit_open') delivery.settle('released', 'it waited for its turn');
               throw error;
             }
-            onDone?.(message);
+            const endedAt = performance.now();
+            onDone?.(message, endedAt - (begunAt ?? endedAt));
           },
           { concurrency: MAX_WAITING, order: 'none' },
         ),
