@@ -15,6 +15,10 @@ mkdir elsewhere && cd elsewhere
 npm init -y >/dev/null
 check "installs from the tarball" npm install --silent --no-audit --no-fund "../$tarball" "typescript@$(node -p "require('$root/package.json').devDependencies.typescript")" "@types/node@$(node -p "require('$root/package.json').devDependencies['@types/node']")"
 
+# Its peers are what npm 10 must be able to place, and Node 20 and 22 come with it.
+mkdir ../tenth
+check "installs with npm 10" bash -c "cd ../tenth && npm exec --yes npm@10.8.2 -- install --silent --no-audit --no-fund --ignore-scripts '../$tarball' && test -d node_modules/rxjs"
+
 cat >doors.mjs <<'JS'
 import { deliveries, filterOut, values } from 'penstock/operators';
 import { chain, contexts, definePlugin, performActions } from 'penstock/plugin';
