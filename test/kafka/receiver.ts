@@ -32,6 +32,7 @@ export async function startReceiver({ refuseEach, refusals }: ReceiverOptions): 
       response.writeHead(refused ? 503 : 200).end();
     });
   });
+  server.keepAliveTimeout = 60_000; // a connection that ends just when it is used again would be one more refusal
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
