@@ -34,6 +34,7 @@ export const CODES = {
   PS3010: 'the HTTP server cannot listen',
   PS3011: 'the data directory cannot be used',
   PS3012: 'a table is damaged',
+  PS3013: 'records were removed before they were read',
   PS4001: 'a plugin failed',
   PS4002: 'an action failed',
   PS4003: 'a plugin ran out of time',

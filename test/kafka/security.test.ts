@@ -83,6 +83,15 @@ describe('TLS and SASL', () => {
     expect(Date.now() - before).toBeLessThan(30_000);
   });
 
+  it('a key that is none is refused by name', async () => {
+    const sasl = { mechanism: 'plain', username: 'alice', password: USERS.alice } as const;
+    const cert = broker.certificates!.chain;
+    await expect(open({ tls: { ...tls, cert, key: 'nothing of the kind' }, sasl })).rejects.toMatchObject({
+      code: 'PS3007',
+      category: 'auth',
+    });
+  });
+
   const REFUSED: readonly (readonly [string, NonNullable<KafkaOptions['sasl']>])[] = [
     ['a user that nobody knows', { mechanism: 'scram-sha-256', username: 'nobody', password: 'no' }],
     ['a wrong password by scram', { mechanism: 'scram-sha-512', username: 'alice', password: 'no' }],
@@ -220,6 +229,23 @@ describe('rights', () => {
     collector.unsubscribe();
   });
 
+  it('a group that may not be seen: the consumer says so by a fault, and whoever asks is told', async () => {
+    const transport = await open({ tls, sasl: bob });
+    await transport.ensureTopics([{ name: 'asked', partitions: 1 }]);
+    await transport.produce([{ topic: 'asked', key: null, value: 'x' }]);
+    const hidden = [
+      { ...entry('hidden.group', AclOperationTypes.DESCRIBE, AclPermissionTypes.DENY), resourceType: AclResourceTypes.GROUP },
+    ];
+    await refuse(hidden, true);
+    await expect(transport.committed('hidden.group', 'asked')).rejects.toMatchObject({ code: 'PS3007', category: 'auth' });
+    await expect(transport.backlog('hidden.group', ['asked'])).rejects.toMatchObject({ code: 'PS3007' });
+    const collector = new Collector(transport.consume({ topics: ['asked'], group: 'hidden.group', credits: { count: 1, bytes: 1000 } }));
+    await until('the fault', () => collector.consumer.state().fault === 'access_refused', 30_000);
+    await refuse(hidden, false);
+    await until('the record', () => collector.deliveries.length === 1, 30_000);
+    collector.unsubscribe();
+  });
+
   it('a right that is taken away while records are out: nothing of them is lost, and the fault goes by itself', async () => {
     const transport = await open({ tls, sasl: bob });
     await transport.ensureTopics([{ name: 'taken', partitions: 1 }]);
@@ -273,6 +299,7 @@ describe('rights', () => {
     const transport = await open({ tls, sasl: bob });
     const entries = [
       entry('penstock.marks.unmade', AclOperationTypes.CREATE, AclPermissionTypes.DENY),
+      entry('penstock.marks.unmade', AclOperationTypes.DESCRIBE, AclPermissionTypes.ALLOW),
       ...ofCluster(AclOperationTypes.CREATE),
     ];
     await transport.ensureTopics([{ name: 'source.unmade', partitions: 1 }]);
@@ -282,6 +309,31 @@ describe('rights', () => {
     await refuse(entries, false);
     expect(await doorOf(delivery)).toBe('delivered');
     collector.unsubscribe();
+  });
+
+  it.each([
+    ['read', AclOperationTypes.DESCRIBE],
+    ['seen', AclOperationTypes.ALTER_CONFIGS],
+  ] as const)('marks that may not be %s: nothing is handed out before they are, and the fault is named', async (what, right) => {
+    const store = `not.${what}`;
+    const first = await open({ tls, sasl: bob });
+    const { topic, collector, delivery } = await marked(first, store);
+    expect(await doorOf(delivery)).toBe('delivered');
+    collector.unsubscribe();
+    await first.produce([{ topic, key: null, value: 'y' }]);
+    await allow(`penstock.marks.${store}`, right);
+    const second = await open({ tls, sasl: bob });
+    const book = second.marks(store, { capacity: 10 });
+    const other = new Collector(second.consume({ topics: [topic], group: topic, credits: { count: 1, bytes: 1000 } }));
+    await until('the fault', () => other.consumer.state().fault === 'access_refused', 30_000);
+    for (let look = 0; look < 50; look += 1) {
+      await pause(20);
+      expect([other.consumer.state().fault, other.deliveries.length]).toEqual(['access_refused', 0]);
+    }
+    await allow(`penstock.marks.${store}`, AclOperationTypes.READ);
+    await until('the record', () => other.deliveries.length === 1, 30_000);
+    expect(book.has('k', Date.now())).toBe(true);
+    other.unsubscribe();
   });
 
   it('topics that may not be made: whoever makes or writes one is told, at once', async () => {
@@ -307,9 +359,11 @@ describe('rights', () => {
     expect(Date.now() - before).toBeLessThan(10_000);
   });
 
-  it('a producer that may not write with sequence numbers is told, at once', async () => {
+  it('a producer that may not write with sequence numbers is told, at once; what a claim carries waits with a named fault', async () => {
     const transport = await open({ tls, sasl: bob });
-    await transport.ensureTopics([{ name: 'plain.out', partitions: 1 }]);
+    await transport.ensureTopics(['plain', 'plain.out'].map((name) => ({ name, partitions: 1 })));
+    const writer = await open({ tls, sasl: { mechanism: 'plain', username: 'alice', password: USERS.alice } });
+    await writer.produce([{ topic: 'plain', key: null, value: 'x' }]);
     // The brokers ask for the one right where somebody may write no topic at all.
     const entries = [
       entry('*', AclOperationTypes.WRITE, AclPermissionTypes.DENY),
@@ -324,6 +378,13 @@ describe('rights', () => {
       message: expect.stringMatching(/cluster/i),
     });
     expect(Date.now() - before).toBeLessThan(10_000);
+    const collector = new Collector(transport.consume({ topics: ['plain'], group: 'plain', credits: { count: 1, bytes: 1000 } }));
+    const [delivery] = await collector.has(1);
+    delivery!.carry({ kind: 'produce', record: { topic: 'plain.out', key: null, value: 'from x' } });
+    delivery!.settle('delivered');
+    await until('the fault', () => collector.consumer.state().fault === 'access_refused', 30_000);
     await refuse(entries, false);
+    expect(await doorOf(delivery!)).toBe('delivered');
+    collector.unsubscribe();
   });
 });

@@ -198,6 +198,22 @@ describe('a log that ends before where the group stands', () => {
     await empty(transport, 'cut.live', 'cut.live');
   });
 
+  it('a topic that is made anew while it is read, and soon has more records than before: none of them is passed over', async () => {
+    const { transport, warnings } = await open();
+    await transport.ensureTopics([{ name: 'anew', partitions: 1 }]);
+    await produce(transport, 'anew', numbered('a', 20));
+    const worker = new Worker(transport, { topics: ['anew'], group: 'anew' });
+    await empty(transport, 'anew', 'anew');
+    await makeAnew('anew');
+    const other = await open();
+    await produce(other.transport, 'anew', numbered('b', 30));
+    await until('all that is new', () => worker.done.size === 50, 60_000).catch((error: Error) => {
+      throw new Error(`${error.message}: ${worker.done.size - 20} of 30; ${JSON.stringify(warnings)}`);
+    });
+    expect(warnings.join()).toMatch(/anew/);
+    await empty(transport, 'anew', 'anew');
+  });
+
   it('a topic that is made anew while it is read, and has fewer records than before: it is named, and read from its start', async () => {
     const { transport, warnings } = await open();
     await transport.ensureTopics([{ name: 'fewer', partitions: 1 }]);
@@ -225,5 +241,96 @@ describe('a log that ends before where the group stands', () => {
     await produce(other.transport, 'anew.later', numbered('b', 5));
     const second = new Worker(other.transport, { topics: ['anew.later'], group: 'anew.later' });
     await until('all that is new', () => second.done.size === 5, 30_000);
+  });
+});
+
+describe('a log that begins behind where the group stands', () => {
+  const remove = (topic: string, before: number) =>
+    asAdmin(async (admin) => {
+      await admin.fetchTopicOffsets(topic); // else the client does not know the topic
+      await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: String(before) }] });
+    });
+
+  it('records removed while nobody reads: that is named, and what is left is read', async () => {
+    const { transport, warnings } = await open();
+    await transport.ensureTopics([{ name: 'old', partitions: 1 }]);
+    await produce(transport, 'old', numbered('a', 5));
+    const first = new Worker(transport, { topics: ['old'], group: 'old' });
+    await empty(transport, 'old', 'old');
+    first.collector.unsubscribe();
+    await produce(transport, 'old', numbered('b', 10));
+    await remove('old', 9);
+    const second = new Worker(transport, { topics: ['old'], group: 'old' });
+    await empty(transport, 'old', 'old');
+    expect([...second.done]).toEqual(numbered('b', 10).slice(4));
+    expect(warnings.join()).toMatch(/old\/0 .*4 records/);
+  });
+
+  it('records removed while the partition is paused: that is named, and what is left is read', async () => {
+    const { transport, warnings } = await open({ readAhead: { records: 5, bytes: 1_000_000 }, fetchBytes: 2000 });
+    await transport.ensureTopics([{ name: 'old.paused', partitions: 1 }]);
+    for (let batch = 0; batch < 10; batch += 1)
+      await produce(
+        transport,
+        'old.paused',
+        numbered(`${batch}.`, 10).map((value) => value.padEnd(120)),
+      );
+    const collector = new Collector(transport.consume({ topics: ['old.paused'], group: 'old.paused', credits: { count: 1, bytes: 1000 } }));
+    collectors.push(collector);
+    const settled = new Set<string>();
+    await collector.has(1);
+    await remove('old.paused', 95);
+    let at = 0;
+    await until(
+      'an empty backlog',
+      async () => {
+        for (; at < collector.deliveries.length; at += 1) {
+          const delivery = collector.deliveries[at]!;
+          settled.add(delivery.value.value!.toString().trimEnd());
+          delivery.settle('delivered');
+        }
+        return (await transport.backlog('old.paused', ['old.paused'])) === 0;
+      },
+      60_000,
+    );
+    expect([...settled].filter((value) => value >= '9.5')).toEqual(numbered('9.', 10).slice(5));
+    expect(settled.size).toBeLessThan(100);
+    expect(warnings.join()).toMatch(/old\.paused\/0 .*records/);
+  });
+
+  it('a group that began at the end keeps its place when records were removed before it: what is left is not passed over', async () => {
+    const { transport } = await open({ readAhead: { records: 5, bytes: 1_000_000 }, fetchBytes: 2000 });
+    await transport.ensureTopics([{ name: 'old.latest', partitions: 1 }]);
+    const reading = { topics: ['old.latest'], group: 'old.latest', from: 'latest', credits: { count: 10, bytes: 100_000 } } as const;
+    const first = new Collector(transport.consume(reading), (delivery) => delivery.settle('delivered'));
+    collectors.push(first);
+    await until('an assignment', () => first.consumer.state().assigned.length === 1);
+    await produce(transport, 'old.latest', ['0']);
+    await until('the commit', async () => (await transport.committed('old.latest', 'old.latest'))[0]!.offset === 1);
+    first.unsubscribe();
+    const other = await open({ readAhead: { records: 5, bytes: 1_000_000 }, fetchBytes: 2000 });
+    for (let batch = 1; batch <= 10; batch += 1) {
+      await produce(
+        transport,
+        'old.latest',
+        numbered(`${batch}.`, 10).map((value) => value.padEnd(120)),
+      );
+    }
+    const second = new Collector(other.transport.consume(reading));
+    collectors.push(second);
+    await second.has(10);
+    await remove('old.latest', 96);
+    const last = () => second.deliveries.filter(({ value }) => value.offset >= 96).length;
+    let at = 0;
+    await until('the last five', () => {
+      for (; at < second.deliveries.length; at += 1)
+        if (second.deliveries[at]!.value.offset < 96) second.deliveries[at]!.settle('delivered');
+      return last() === 5;
+    });
+    second.unsubscribe();
+    const third = new Collector(transport.consume(reading));
+    collectors.push(third);
+    await third.has(5);
+    expect(third.deliveries.map(({ value }) => value.offset)).toEqual([96, 97, 98, 99, 100]);
   });
 });

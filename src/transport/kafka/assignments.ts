@@ -3,7 +3,7 @@ import { nameOf } from '../balance.js';
 import type { Progress } from '../ledger.js';
 import type { PartitionName } from '../log-store.js';
 import type { PartitionOffsets } from '../transport.js';
-import { commitText, type Held, hold, startOf } from './held-partition.js';
+import { commitText, type Held, hold, removedBefore, startOf } from './held-partition.js';
 import type { Intake } from './intake.js';
 import type { MarkTopics } from './mark-topics.js';
 import type { Session } from './session.js';
@@ -13,7 +13,7 @@ export interface AssignmentsOptions {
   readonly group: string;
   readonly from: 'earliest' | 'latest';
   readonly intake: Intake;
-  readonly directory: Pick<TopicDirectory, 'progress' | 'offsetsOf'>;
+  readonly directory: Pick<TopicDirectory, 'progress' | 'offsetsOf' | 'topicIds'>;
   readonly marks: Pick<MarkTopics, 'restore'>;
   session(): Pick<Session, 'seek' | 'pause' | 'resume'> | undefined;
   /** An assignment was made; what it means is not known yet. */
@@ -36,6 +36,9 @@ export class Assignments {
   private count = 0;
   private epochs = 0;
   private madeAt = 0;
+  private open = false;
+  /** Partitions whose log is not the one that the group's commits are of. */
+  private readonly anew = new Set<string>();
 
   constructor(private readonly options: AssignmentsOptions) {}
 
@@ -44,9 +47,15 @@ export class Assignments {
     return this.madeAt;
   }
 
+  /** Whether every partition of the last one has begun. */
+  get understood(): boolean {
+    return !this.open;
+  }
+
   /** The session is over: nothing is assigned. */
   end(): void {
     this.count += 1;
+    this.open = false;
     this.madeAt = 0;
     this.options.intake.clear();
   }
@@ -71,18 +80,39 @@ export class Assignments {
     void this.understand(this.count, partitions);
   }
 
-  /** Forgets a partition whose log was cut, and begins it anew. */
-  again(held: Held): void {
-    this.forget(held);
+  /** The log of a partition ends before what was read of it: what was read is dropped, and it is begun anew where the group stands. */
+  cut(held: Held, end: number): void {
+    const { topic, partition, buffer } = held;
+    this.warn('PS3004', `${topic}/${partition} ends at ${end}, it was read up to ${buffer.next}: it was cut, and is begun anew`);
+    this.again([held]);
+  }
+
+  /** A topic was deleted and made: what was read of it is dropped, and it is read from its start, wherever the group stood in the one before. */
+  madeAnew(topic: string): void {
+    const found = this.options.intake.all.filter((held) => held.topic === topic);
+    if (found.length === 0) return;
+    for (const held of found) this.anew.add(nameOf(held));
+    this.warn('PS3004', `topic ${topic} was made anew: it is read from its start`);
+    this.again(found);
+  }
+
+  /** Records were removed from the log before they were read. */
+  removed({ topic, partition }: PartitionName, count: number, start: number): void {
+    this.warn('PS3013', `${topic}/${partition} begins at ${start}: ${count} records were removed before they were read`);
+  }
+
+  private again(dropped: readonly Held[]): void {
+    for (const held of dropped) this.forget(held);
     this.count += 1;
     this.options.made();
     this.options.changed();
-    void this.understand(this.count, [...this.options.intake.all, held]);
+    void this.understand(this.count, [...this.options.intake.all, ...dropped]);
   }
 
   /** Looks up where the group stands, and begins there; tries again until it is known or the assignment is over. */
   private async understand(count: number, partitions: readonly PartitionName[]): Promise<void> {
     const { group, intake, directory, marks, failed, checked, begun, pause } = this.options;
+    this.open = true;
     for (let attempt = 1; this.count === count; attempt += 1) {
       try {
         const committed = await directory.progress(group, topicsOf(partitions));
@@ -91,13 +121,14 @@ export class Assignments {
         // What stays goes on at once: while members come and go, what is new may take long to begin.
         checked();
         const fresh = partitions.filter((partition) => intake.of(partition) === undefined);
-        const bounds = await directory.offsetsOf(topicsOf(fresh));
+        const [bounds, ids] = await Promise.all([directory.offsetsOf(topicsOf(fresh)), directory.topicIds(topicsOf(fresh))]);
         await marks.restore(fresh, Date.now());
         if (this.count !== count) return;
         for (const partition of fresh) {
           const found = bounds.get(partition.topic)?.[partition.partition];
-          if (found !== undefined) this.begin(partition, committed.get(nameOf(partition)), found);
+          if (found !== undefined) this.begin(partition, committed.get(nameOf(partition)), found, ids.get(partition.topic));
         }
+        this.open = false;
         begun();
         return;
       } catch (error) {
@@ -119,18 +150,25 @@ export class Assignments {
     this.options.session()?.pause(held);
   }
 
-  private begin(partition: PartitionName, committed: Progress | undefined, bounds: PartitionOffsets): void {
-    const { group, from, intake, onWarning } = this.options;
-    let progress = startOf(committed, bounds, from);
+  private begin(partition: PartitionName, committed: Progress | undefined, bounds: PartitionOffsets, topicId: string | undefined): void {
+    const { group, from, intake } = this.options;
+    const fromStart = { offset: bounds.start, beyond: new Uint8Array(0) };
+    let progress = this.anew.delete(nameOf(partition)) ? fromStart : startOf(committed, bounds, from);
     if (progress === undefined) {
       const text = `${partition.topic}/${partition.partition} ends at ${bounds.end}, group ${group} has come to ${committed!.offset}`;
-      onWarning(
-        new PenstockError('PS3004', `${text}: the topic was made anew or cut; it is read from its start`, { category: 'permanent' }),
-      );
-      progress = { offset: bounds.start, beyond: new Uint8Array(0) };
+      this.warn('PS3004', `${text}: the topic was made anew or cut; it is read from its start`);
+      progress = fromStart;
+    } else if (committed !== undefined) {
+      const count = removedBefore(committed, bounds.start);
+      if (count > 0) this.removed(partition, count, bounds.start);
     }
     this.epochs += 1;
-    intake.begin(hold(partition, this.epochs, progress, bounds, Date.now()), progress.offset);
+    const { offset } = progress;
+    intake.begin(hold(partition, { epoch: this.epochs, progress, topicId, end: bounds.end, now: Date.now() }), offset);
+  }
+
+  private warn(code: 'PS3004' | 'PS3013', message: string): void {
+    this.options.onWarning(new PenstockError(code, message, { category: 'permanent' }));
   }
 }
 

@@ -3,6 +3,7 @@ import { PenstockError } from '../../diagnostics/index.js';
 import type { PartitionName } from '../log-store.js';
 import type { CommitRequest } from './commit-path.js';
 import { protocolType, toPenstock } from './failure.js';
+import { commitText, type Held } from './held-partition.js';
 import type { Session } from './session.js';
 
 export interface CommitSenderOptions {
@@ -43,6 +44,17 @@ export class CommitSender {
     const afresh = session?.commitAfresh();
     const usually = this.strayed && afresh !== undefined ? undefined : this.via(request);
     return this.eitherWay(usually, afresh, request);
+  }
+
+  /** The client has written something else in place of what was committed last: it is committed once more. */
+  repeat({ topic, partition, commits }: Held, session: Session | undefined): void {
+    const text = commits.at(-1)!;
+    // Until it is, the group may be seen where the client has put it.
+    remember(commits, commitText({ offset: 0, beyond: new Uint8Array(0) }));
+    const [offset = '', metadata = ''] = text.split(' ');
+    const request = { topics: [{ topic, partitions: [{ partition, offset, metadata, text }] }] };
+    // One that fails is made good by the next commit of the partition, which says as much or more.
+    this.send(request, session, undefined).catch(() => undefined);
   }
 
   private async eitherWay(

@@ -16,13 +16,21 @@ interface ClientError {
 const REFUSED = /_AUTHORIZATION_FAILED$|^SASL_AUTHENTICATION_FAILED$|^ILLEGAL_SASL_STATE$|^UNSUPPORTED_SASL_MECHANISM$|^SECURITY_DISABLED$/;
 const TLS_CODES =
   /^(?:DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_VERIFY_LEAF_SIGNATURE|UNABLE_TO_GET_ISSUER_CERT(?:_LOCALLY)?|CERT_\w+|ERR_TLS_\w+|EPROTO|ERR_SSL_\w+)$/;
-const TLS_WORDS = /certificate|self.signed|altnames|SSL routines|wrong version number/i;
+const TLS_WORDS = /certificate|self.signed|altnames|SSL routines|DECODER routines|PEM routines|wrong version number/i;
 const TOO_LARGE = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'INVALID_RECORD', 'INVALID_TIMESTAMP']);
 
 /** The protocol's name for what went wrong, wherever the client has hidden it. */
 export function protocolType(error: unknown): string | undefined {
   for (const each of chain(error)) if (typeof each.type === 'string') return each.type;
   return undefined;
+}
+
+/** The client says that nobody coordinates the group, whatever the brokers have answered. */
+export function isWithoutCoordinator(error: unknown): boolean {
+  for (const { name, message } of chain(error)) {
+    if (name === 'KafkaJSGroupCoordinatorNotFound' || message?.includes('Failed to find group coordinator') === true) return true;
+  }
+  return false;
 }
 
 function* chain(error: unknown): Generator<ClientError> {
@@ -35,7 +43,7 @@ function* chain(error: unknown): Generator<ClientError> {
 
 /** A failure of the client as one of ours: what it means, and what was being done. */
 export function toPenstock(error: unknown, doing: string): PenstockError {
-  if (error instanceof PenstockError) return error;
+  for (const each of chain(error)) if (each instanceof PenstockError) return each;
   const { code, category, help } = verdictOf(error);
   const [said] = (error as ClientError | undefined)?.errors ?? [error];
   const message = said instanceof Error ? said.message : String(said);

@@ -8,6 +8,8 @@ import { progressText } from './progress-text.js';
 /** A partition while this member has it. */
 export interface Held extends PartitionName {
   readonly epoch: number;
+  /** The identity of the topic when it was begun; undefined where the brokers know none. */
+  readonly topicId: string | undefined;
   /** Where the member began. */
   readonly progress: Progress;
   readonly buffer: PartitionBuffer;
@@ -22,19 +24,39 @@ export interface Held extends PartitionName {
   readonly commits: string[];
 }
 
-export function hold(name: PartitionName, epoch: number, progress: Progress, bounds: PartitionOffsets, now: number): Held {
+export interface Beginning {
+  readonly epoch: number;
+  readonly progress: Progress;
+  readonly topicId: string | undefined;
+  readonly end: number;
+  readonly now: number;
+}
+
+export function hold({ topic, partition }: PartitionName, { epoch, progress, topicId, end, now }: Beginning): Held {
   return {
-    topic: name.topic,
-    partition: name.partition,
+    topic,
+    partition,
     epoch,
+    topicId,
     progress,
     buffer: new PartitionBuffer(progress.offset),
-    end: bounds.end,
+    end,
     paused: false,
     straying: false,
     movedAt: now,
     commits: [commitText(progress)],
   };
+}
+
+/** Whether the topic is another one than that which was begun, under the same name. */
+export function isAnother(held: Held, topicId: string | undefined): boolean {
+  return topicId !== undefined && held.topicId !== undefined && topicId !== held.topicId;
+}
+
+/** How many records before `start` the group had not settled. A group that stands at the very start has perhaps lost its place, and says nothing. */
+export function removedBefore({ offset, beyond }: Progress, start: number): number {
+  if (offset >= start || (offset === 0 && beyond.length === 0)) return 0;
+  return decodeRanges(beyond, offset).reduce((left, [from, to]) => left - Math.min(to, start) + Math.min(from, start), start - offset);
 }
 
 /** A commit in a form that can be compared. */

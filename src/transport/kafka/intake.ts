@@ -3,7 +3,7 @@ import type { PenstockError } from '../../diagnostics/index.js';
 import { nameOf } from '../balance.js';
 import type { PartitionName } from '../log-store.js';
 import type { LogRecord } from '../transport.js';
-import type { Held } from './held-partition.js';
+import { type Held, isAnother } from './held-partition.js';
 import type { ReadAhead } from './partition-buffer.js';
 import { recordOf } from './record.js';
 import type { Session } from './session.js';
@@ -12,11 +12,19 @@ import type { TopicDirectory } from './topic-directory.js';
 
 export interface IntakeOptions {
   readonly settings: Pick<KafkaSettings, 'readAhead' | 'fetchWaitMs'>;
-  readonly directory: Pick<TopicDirectory, 'offsets'>;
+  readonly directory: Pick<TopicDirectory, 'offsets' | 'topicIds'>;
   /** Whose client fetches; undefined between two sessions. */
   session(): Pick<Session, 'seek' | 'pause' | 'resume'> | undefined;
   /** There is something to read. */
   arrived(): void;
+  /** The log ends before what was read of it. */
+  cut(held: Held, end: number): void;
+  /** The topic is another one under the same name. */
+  madeAnew(topic: string): void;
+  /** So many records that come next are not there any more. */
+  removed(held: Held, count: number, start: number): void;
+  /** The client has overwritten the group's offset of the partition. */
+  overwritten(held: Held): void;
   /** It cannot be found out where a partition goes on. */
   lost(error: PenstockError): void;
 }
@@ -83,8 +91,8 @@ export class Intake {
     const held = this.of({ topic, partition });
     if (held === undefined || held.straying) return undefined;
     const fetchedFrom = Number((batch as unknown as { readonly fetchedOffset: string }).fetchedOffset);
-    if (fetchedFrom > held.buffer.next) {
-      // It belongs to another position than ours: what lies between would be lost.
+    if (fetchedFrom !== held.buffer.next) {
+      // The client went elsewhere, as it does when there is nothing at our position. What it brings may be of another log, or leave records out.
       void this.find(held);
       return undefined;
     }
@@ -124,20 +132,27 @@ export class Intake {
     for (const end of this.holds) end();
   }
 
-  /** The client went elsewhere: after what retention has removed, or by its own mistake. */
+  /** Finds out why the client went elsewhere, and where the partition goes on. */
   private async find(held: Held): Promise<void> {
+    const { topic, partition, buffer } = held;
+    const { directory, session, cut, madeAnew, removed, overwritten, lost } = this.options;
     held.straying = true;
-    this.options.session()?.pause(held);
+    session()?.pause(held);
     try {
-      const { start, end } = (await this.options.directory.offsets(held.topic))[held.partition]!;
+      const [bounds, ids] = await Promise.all([directory.offsets(topic), directory.topicIds([topic])]);
       if (this.of(held) !== held) return;
+      const { start, end } = bounds[partition]!;
+      if (isAnother(held, ids.get(topic))) return madeAnew(topic);
+      if (end < buffer.next) return cut(held, end);
+      if (start > buffer.next) removed(held, start - buffer.next, start);
       held.end = end;
-      held.buffer.next = Math.max(held.buffer.next, start);
-      this.options.session()?.seek(held, held.buffer.next);
+      buffer.next = Math.max(buffer.next, start);
+      session()?.seek(held, buffer.next);
       held.straying = false;
-      if (!held.paused) this.options.session()?.resume(held);
+      if (!held.paused) session()?.resume(held);
+      overwritten(held);
     } catch (error) {
-      this.options.lost(error as PenstockError);
+      lost(error as PenstockError);
     }
   }
 

@@ -77,7 +77,10 @@ export class MarkTopics {
     const numbers = new Set(partitions.map(({ partition }) => partition));
     for (const [store, { book, read }] of this.stores) {
       const topic = markTopic(store);
-      if ((await this.options.directory.of(topic)) === undefined) continue;
+      if ((await this.options.directory.of(topic)) === undefined) {
+        await this.options.directory.topicIds([topic]); // one that may not be seen is not one without marks
+        continue;
+      }
       for (const { partition, start, end } of await this.options.directory.offsets(topic)) {
         if (!numbers.has(partition)) continue;
         for await (const { key, value } of this.options.raw.read(topic, partition, Math.max(start, read.get(partition) ?? 0), end)) {

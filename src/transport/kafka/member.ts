@@ -6,7 +6,7 @@ import type { LogRecord } from '../transport.js';
 import { Assignments } from './assignments.js';
 import { CommitPath } from './commit-path.js';
 import { CommitSender } from './commit-sender.js';
-import { protocolType } from './failure.js';
+import { isWithoutCoordinator, protocolType, toPenstock } from './failure.js';
 import { GroupView, type SharedMember } from './group-view.js';
 import { Intake } from './intake.js';
 import type { MarkTopics } from './mark-topics.js';
@@ -68,6 +68,10 @@ export class KafkaMember implements SharedMember {
       directory,
       session,
       arrived: () => this.tell('records'),
+      cut: (held, end) => this.assignments.cut(held, end),
+      madeAnew: (topic) => this.assignments.madeAnew(topic),
+      removed: (held, count, start) => this.assignments.removed(held, count, start),
+      overwritten: (held) => this.sender.repeat(held, this.session),
       lost: (error) => this.restart(error),
     });
     this.assignments = new Assignments({
@@ -109,7 +113,8 @@ export class KafkaMember implements SharedMember {
       group,
       held: () => this.intake.all,
       beatAt: () => (this.assignments.since === 0 ? undefined : this.session?.beatAt),
-      truncated: (held) => this.assignments.again(held),
+      cut: (held, end) => this.assignments.cut(held, end),
+      madeAnew: (topic) => this.assignments.madeAnew(topic),
       restart: (error) => this.restart(error),
     });
   }
@@ -216,7 +221,7 @@ export class KafkaMember implements SharedMember {
     this.sender.joined(undefined);
     session.start().catch((error: unknown) => listener.ended(error as PenstockError));
     const looking = topics.length < this.topics().length ? this.lookForMore(topics) : undefined;
-    const reason = await ended;
+    const reason = await this.named(await ended);
     clearInterval(looking);
     this.over = undefined;
     this.session = undefined;
@@ -226,6 +231,15 @@ export class KafkaMember implements SharedMember {
     this.reshape();
     await session.close();
     return reason;
+  }
+
+  /** The brokers' own reason where the client keeps it to itself. */
+  private async named(reason: PenstockError | undefined): Promise<PenstockError | undefined> {
+    const { directory, group } = this.options;
+    if (this.closed || !isWithoutCoordinator(reason)) return reason;
+    return directory
+      .coordinated(group, Promise.reject(reason))
+      .catch((error: unknown) => toPenstock(error, `group ${group} cannot be joined`));
   }
 
   /** Undefined when the brokers cannot be asked. */
@@ -255,6 +269,7 @@ export class KafkaMember implements SharedMember {
 
   /** A group that is joined proves nothing yet: a fault is over when fetches come back. The first may have been sent before there was anything to fetch. */
   private fetched(): void {
+    if (!this.assignments.understood) return;
     this.fetches += 1;
     if (this.fetches < 2) return;
     this.failures = 0;

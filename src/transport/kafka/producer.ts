@@ -182,7 +182,11 @@ export class BatchingProducer {
         type = protocolType(error);
       }
       const renew = type !== undefined && SEQUENCE.has(type);
-      if (failure.category === 'auth' || failure.category === 'permanent') return this.giveUp(lane, batch, engine, failure, false);
+      if (failure.category === 'auth' || failure.category === 'permanent') {
+        // One that was never let in would say the same for ever.
+        if (!(await isUp(engine))) this.retire(engine);
+        return this.giveUp(lane, batch, engine, failure, false);
+      }
       if (this.closed || Date.now() > deadline) return this.giveUp(lane, batch, engine, failure, sent);
       if (type === 'UNKNOWN_TOPIC_OR_PARTITION') {
         try {

@@ -12,8 +12,12 @@ export function progressText({ beyond }: Progress): string {
   return beyond.length === 0 ? '' : PREFIX + Buffer.from(beyond).toString('base64');
 }
 
+/** What the client commits, as if it were an offset, when it finds nothing at its position: it goes to the start of the log. */
+const CLIENT_STARTS_OVER = -2;
+
 /** The progress that a commit stands for; metadata that is not ours, or is damaged, says nothing. Undefined where the group never committed. */
 export function progressIn(offset: number, metadata: string | null): Progress | undefined {
+  if (offset === CLIENT_STARTS_OVER) return { offset: 0, beyond: new Uint8Array(0) };
   if (offset < 0) return undefined;
   const nothing = { offset, beyond: new Uint8Array(0) };
   if (metadata === null || !metadata.startsWith(PREFIX)) return nothing;

@@ -13,6 +13,7 @@ const { PartitionAssigners } = kafkajs;
 
 /** What the client's own types leave out. */
 interface WireBroker extends Broker {
+  findGroupCoordinator(asked: { readonly groupId: string; readonly coordinatorType: number }): Promise<unknown>;
   readonly versions: Readonly<Record<number, { readonly maxVersion: number }>> | null;
   readonly connectionPool: { send(exchange: unknown): Promise<unknown> };
 }
@@ -29,6 +30,7 @@ const ANSWER_MS = 10_000;
 const READ_BYTES = 1024 * 1024;
 const METADATA = 3;
 const TOPIC_IDS_SINCE = 10;
+const TOPIC_AUTHORIZATION_FAILED = 29;
 
 /**
  * Reads without a group and asks what the client has no call for. It stands on the view of the cluster that the client hands to partition assigners;
@@ -53,8 +55,8 @@ export class RawCluster {
         if (offset >= end) return;
         if (offset >= next && message.isControlRecord !== true) yield recordOf(topic, partition, message);
       }
-      if (after <= next) return;
-      next = after;
+      // Compaction leaves batches without records behind: what lies there is passed over one offset at a time.
+      next = Math.max(after, next + 1);
     }
   }
 
@@ -84,15 +86,22 @@ export class RawCluster {
     }
   }
 
-  /** The identity that the brokers gave the topic when it was made; undefined where they have none. */
+  /**
+   * The identity that the brokers gave the topic when it was made; undefined where they have none, or no such topic. Rejects with PS3007 when it may not
+   * be seen, which a list of topics does not tell from one that is not there.
+   */
   async topicId(topic: string): Promise<string | undefined> {
-    const cluster = await this.open();
-    await cluster.addMultipleTargetTopics([topic]);
-    const broker = (await cluster.findControllerBroker()) as WireBroker;
-    if (!broker.isConnected()) await broker.connect();
+    const broker = await this.controller();
     if ((broker.versions?.[METADATA]?.maxVersion ?? 0) < TOPIC_IDS_SINCE) return undefined;
-    const answer = await broker.connectionPool.send(topicIdRequest(topic));
-    return topicIdIn(answer as Buffer);
+    const { errorCode, id } = topicIdIn((await broker.connectionPool.send(topicIdRequest(topic))) as Buffer);
+    if (errorCode === TOPIC_AUTHORIZATION_FAILED) throw notAllowed(`topic ${topic} may not be seen`);
+    return id;
+  }
+
+  /** Asks who coordinates a group; rejects with the reason of the broker that was asked, which the client keeps to itself. */
+  async coordinator(groupId: string): Promise<void> {
+    const broker = await this.controller();
+    await broker.findGroupCoordinator({ groupId, coordinatorType: 0 });
   }
 
   /** The next call makes new connections. */
@@ -136,6 +145,14 @@ export class RawCluster {
     return { messages, after: last === undefined ? offset : Number(last.offset) + 1 };
   }
 
+  private async controller(): Promise<WireBroker> {
+    const cluster = await this.open();
+    await cluster.addMultipleTargetTopics([]); // else the client does not know of any broker
+    const broker = (await cluster.findControllerBroker()) as WireBroker;
+    if (!broker.isConnected()) await broker.connect();
+    return broker;
+  }
+
   private open(): Promise<Cluster> {
     this.opening ??= this.openOnce().catch((error: unknown) => {
       this.opening = undefined;
@@ -159,6 +176,10 @@ export class RawCluster {
     await consumer.connect();
     return this.cluster!;
   }
+}
+
+function notAllowed(message: string): PenstockError {
+  return new PenstockError('PS3007', message, { category: 'auth', help: 'ask for the right in the access control lists of the brokers' });
 }
 
 async function askFor(

@@ -65,6 +65,10 @@ export class Session {
     });
     const { events } = this.consumer;
     this.consumer.on(events.GROUP_JOIN, ({ payload: { memberId, memberAssignment } }) => this.joined(memberId, memberAssignment));
+    this.consumer.on(events.REBALANCING, () => {
+      // The group waits for its members, and answers none of them meanwhile.
+      this.lastBeat = Date.now() + settings.rebalanceTimeoutMs;
+    });
     this.consumer.on(events.FETCH, () => {
       if (!this.over) listener.fetched();
     });
@@ -76,7 +80,7 @@ export class Session {
     this.consumer.on(events.CRASH, ({ payload: { error } }) => this.end(toPenstock(error, `the consumer of group ${group} has ended`)));
   }
 
-  /** When the group last heard of this member, in milliseconds since 1970. */
+  /** When the group last heard of this member, in milliseconds since 1970; while it is spread anew, until when it may be silent. */
   get beatAt(): number {
     return this.lastBeat;
   }

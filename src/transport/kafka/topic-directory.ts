@@ -5,7 +5,7 @@ import type { Progress } from '../ledger.js';
 import type { PartitionName } from '../log-store.js';
 import { nameOf } from '../balance.js';
 import type { PartitionOffsets, TopicSpec } from '../transport.js';
-import { protocolType, toPenstock } from './failure.js';
+import { isWithoutCoordinator, protocolType, toPenstock } from './failure.js';
 import { progressIn } from './progress-text.js';
 import type { RawCluster } from './raw-cluster.js';
 import type { KafkaSettings } from './settings.js';
@@ -150,15 +150,21 @@ export class TopicDirectory {
     return `${this.cluster}.${id ?? topic}`;
   }
 
+  /** The brokers' own identities of topics; undefined where they have none. Rejects with PS3007 when one may not be seen. */
+  async topicIds(topics: readonly string[]): Promise<ReadonlyMap<string, string | undefined>> {
+    const ids = topics.map(
+      async (topic) => [topic, await this.again(`the identity of ${topic} cannot be asked for`, () => this.raw.topicId(topic))] as const,
+    );
+    return new Map(await Promise.all(ids));
+  }
+
   /** Where a group stands in each partition of the topics that it has committed; by `nameOf`. */
   async progress(group: string, topics: readonly string[]): Promise<ReadonlyMap<string, Progress & PartitionName>> {
     const found = new Map<string, Progress & PartitionName>();
     if (topics.length === 0) return found;
-    const answers = await this.call(
-      `the offsets of group ${group} cannot be asked for`,
-      (admin) => admin.fetchOffsets({ groupId: group, topics: [...topics] }),
-      true,
-    );
+    const doing = `the offsets of group ${group} cannot be asked for`;
+    const ask = (admin: Admin) => this.coordinated(group, admin.fetchOffsets({ groupId: group, topics: [...topics] }));
+    const answers = await this.call(doing, ask, true);
     for (const { topic, partitions } of answers) {
       for (const { partition, offset, metadata } of partitions) {
         const progress = progressIn(Number(offset), metadata);
@@ -166,6 +172,16 @@ export class TopicDirectory {
       }
     }
     return found;
+  }
+
+  /** An answer that needs the group's coordinator: when the client finds none, rejects with the brokers' own reason. */
+  async coordinated<T>(group: string, answer: Promise<T>): Promise<T> {
+    try {
+      return await answer;
+    } catch (error) {
+      if (isWithoutCoordinator(error)) await answered(this.raw.coordinator(group), ANSWER_MS);
+      throw error;
+    }
   }
 
   /** Removes records that are past the retention of a topic that was ensured here; the brokers do the same by whole segments. */

@@ -28,8 +28,16 @@ export function topicIdRequest(topic: string) {
   };
 }
 
-/** The id in an answer to `topicIdRequest`, as 32 hexadecimal digits; undefined when the brokers know none. */
-export function topicIdIn(answer: Buffer): string | undefined {
+/** What brokers say of a topic that is asked for by name. */
+export interface NamedTopic {
+  /** The protocol's number of what is wrong with it; 0 for nothing. */
+  readonly errorCode: number;
+  /** 32 hexadecimal digits; undefined when the brokers know none. */
+  readonly id: string | undefined;
+}
+
+/** What an answer to `topicIdRequest` says of the topic. */
+export function topicIdIn(answer: Buffer): NamedTopic {
   const reader = new Reader(answer);
   reader.skipTags();
   reader.skip(4); // throttle time
@@ -42,11 +50,11 @@ export function topicIdIn(answer: Buffer): string | undefined {
   }
   reader.skipText(); // the cluster
   reader.skip(4); // its controller
-  if (reader.count() < 1) return undefined;
-  reader.skip(2); // an error of the topic
+  if (reader.count() < 1) return { errorCode: 0, id: undefined };
+  const errorCode = reader.take(2).readInt16BE();
   reader.skipText();
   const id = reader.take(16).toString('hex');
-  return id === NO_ID ? undefined : id;
+  return { errorCode, id: id === NO_ID ? undefined : id };
 }
 
 /** Lengths of the compact form are one more than what they count; 0 stands for nothing at all. */

@@ -1,18 +1,20 @@
 import { PenstockError } from '../../diagnostics/index.js';
 import { toPenstock } from './failure.js';
-import type { Held } from './held-partition.js';
+import { type Held, isAnother } from './held-partition.js';
 import type { KafkaSettings } from './settings.js';
 import type { TopicDirectory } from './topic-directory.js';
 
 export interface WatchdogOptions {
   readonly settings: KafkaSettings;
-  readonly directory: TopicDirectory;
+  readonly directory: Pick<TopicDirectory, 'offsets' | 'topicIds'>;
   readonly group: string;
   held(): readonly Held[];
   /** When the group last heard of this member; undefined while it is not in it. */
   beatAt(): number | undefined;
-  /** The log of the partition is shorter than what was read of it. */
-  truncated(held: Held): void;
+  /** The log ends before what was read of it. */
+  cut(held: Held, end: number): void;
+  /** The topic is another one under the same name. */
+  madeAnew(topic: string): void;
   /** The session must be made anew. */
   restart(error: PenstockError): void;
 }
@@ -62,15 +64,15 @@ export class Watchdog {
     for (const topic of new Set(this.options.held().map((held) => held.topic))) {
       // What is read while the answer is under way may go past it.
       const before = new Map(this.options.held().map((held) => [held, held.buffer.next]));
-      const bounds = await directory.offsets(topic);
+      const [bounds, ids] = await Promise.all([directory.offsets(topic), directory.topicIds([topic])]);
       const now = Date.now();
+      if (this.options.held().some((held) => held.topic === topic && isAnother(held, ids.get(topic)))) return this.options.madeAnew(topic);
       for (const held of this.options.held()) {
         const found = held.topic === topic ? bounds[held.partition] : undefined;
         if (found === undefined) continue;
         held.end = Math.max(found.end, held.buffer.next > found.end ? found.end : held.end);
         if (found.end < (before.get(held) ?? 0)) {
-          settings.onWarning(cut(held, found.end));
-          this.options.truncated(held);
+          this.options.cut(held, found.end);
           return;
         }
         if (found.end <= held.buffer.next || held.paused) held.movedAt = now;
@@ -82,11 +84,6 @@ export class Watchdog {
       }
     }
   }
-}
-
-function cut({ topic, partition, buffer }: Held, end: number): PenstockError {
-  const text = `${topic}/${partition} ends at ${end}, it was read up to ${buffer.next}`;
-  return new PenstockError('PS3004', `${text}: the topic was made anew or cut; it is begun anew`, { category: 'permanent' });
 }
 
 function stalled(what: string, ms: number): PenstockError {

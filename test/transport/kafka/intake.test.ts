@@ -16,18 +16,26 @@ afterEach(() => {
 function bench(partitions = 1) {
   const told: string[] = [];
   const say = (what: string) => (name: { readonly partition: number }) => void told.push(`${what} ${name.partition}`);
+  const log = { start: 50, end: 60, id: 'one' };
   const session = { seek: say('seek'), pause: say('pause'), resume: say('resume') };
   const intake = new Intake({
     settings: { readAhead: { records: 10, bytes: 1_000_000 }, fetchWaitMs: WAIT_MS },
-    directory: { offsets: () => Promise.resolve([{ partition: 0, start: 50, end: 60 }]) },
+    directory: {
+      offsets: () => Promise.resolve([{ partition: 0, ...log }]),
+      topicIds: () => Promise.resolve(new Map([['t', log.id]])),
+    },
     session: () => session,
     arrived: () => undefined,
+    cut: (_, end) => told.push(`cut to ${end}`),
+    madeAnew: (topic) => told.push(`${topic} anew`),
+    removed: (_, count) => told.push(`${count} removed`),
+    overwritten: say('overwritten'),
     lost: (error) => told.push(error.message),
   });
   intake.creditBytes = 1_000_000;
   const nothing = { offset: 0, beyond: new Uint8Array(0) };
   for (let partition = 0; partition < partitions; partition += 1) {
-    intake.begin(hold({ topic: 't', partition }, 1, nothing, { partition, start: 0, end: 0 }, 0), 0);
+    intake.begin(hold({ topic: 't', partition }, { epoch: 1, progress: nothing, topicId: 'one', end: 0, now: 0 }), 0);
   }
   told.length = 0;
   /** What a fetch of these offsets brings; answers whether the client is held. */
@@ -50,7 +58,7 @@ function bench(partitions = 1) {
     };
   };
   const read = (partition: number, from: number) => intake.read('t', partition, from).map(({ offset }) => offset);
-  return { intake, told, fetch, read };
+  return { intake, told, fetch, read, log };
 }
 
 describe('what is fetched ahead', () => {
@@ -97,12 +105,40 @@ describe('what is fetched ahead', () => {
     await vi.advanceTimersByTimeAsync(WAIT_MS);
     expect([await isHeld(), told]).toEqual([false, []]);
   });
+});
 
-  it('records from beyond what comes next are not taken: it is looked up where the partition goes on', async () => {
-    const { fetch, intake, told } = bench();
-    fetch(0, 70, 75);
+describe('a fetch from elsewhere than what comes next', () => {
+  const next = (intake: Intake) => intake.of({ topic: 't', partition: 0 })!.buffer.next;
+
+  it('is not taken: what retention has removed is named, and the rest is fetched; the group keeps its place', async () => {
+    const { fetch, read, intake, told } = bench();
+    fetch(0, 50, 55);
     await vi.advanceTimersByTimeAsync(0);
-    expect(told).toEqual(['pause 0', 'seek 0', 'resume 0']);
-    expect(intake.of({ topic: 't', partition: 0 })!.buffer.next).toBe(50);
+    expect([told, next(intake)]).toEqual([['pause 0', '50 removed', 'seek 0', 'resume 0', 'overwritten 0'], 50]);
+    fetch(0, 50, 53);
+    expect(read(0, 50)).toEqual([50, 51, 52]);
+  });
+
+  it('from before it, of the same log: the partition goes on where it was', async () => {
+    const { fetch, intake, told, log } = bench();
+    Object.assign(log, { start: 0, end: 60 });
+    fetch(0, 0, 20);
+    fetch(0, 0, 5);
+    await vi.advanceTimersByTimeAsync(0);
+    expect([told, next(intake)]).toEqual([['pause 0', 'seek 0', 'resume 0', 'overwritten 0'], 20]);
+  });
+
+  it('from before it, of a log that ends earlier, or of another topic of that name: it is begun anew', async () => {
+    for (const [change, expected] of [
+      [{ start: 0, end: 15 }, 'cut to 15'],
+      [{ start: 0, end: 40, id: 'two' }, 't anew'],
+    ] as const) {
+      const { fetch, told, log } = bench();
+      Object.assign(log, change);
+      fetch(0, 0, 20);
+      fetch(0, 0, 5);
+      await vi.advanceTimersByTimeAsync(0);
+      expect(told).toEqual(['pause 0', expected]);
+    }
   });
 });

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { toPenstock } from '../../../src/transport/kafka/failure.js';
-import { commitText, startOf } from '../../../src/transport/kafka/held-partition.js';
+import { commitText, removedBefore, startOf } from '../../../src/transport/kafka/held-partition.js';
 import { MarkBook } from '../../../src/transport/kafka/mark-book.js';
 import { PartitionBuffer } from '../../../src/transport/kafka/partition-buffer.js';
 import { BEYOND_BYTES, progressIn, progressText } from '../../../src/transport/kafka/progress-text.js';
@@ -65,6 +65,24 @@ describe('where a partition begins', () => {
         [20, 25],
       ],
     ]);
+  });
+
+  it('what was removed before it was settled is counted; a group at the very start has perhaps lost its place', () => {
+    const beyond = encodeRanges(
+      [
+        [6, 8],
+        [9, 12],
+      ],
+      5,
+    );
+    expect(removedBefore({ offset: 5, beyond }, 10)).toBe(2);
+    expect(removedBefore({ offset: 5, beyond: nothing }, 10)).toBe(5);
+    expect(removedBefore({ offset: 10, beyond: nothing }, 10)).toBe(0);
+    expect(removedBefore({ offset: 0, beyond: nothing }, 10)).toBe(0);
+  });
+
+  it('at the start where the client has put the group because it found nothing at its position', () => {
+    expect(startOf(progressIn(-2, ''), bounds, 'latest')).toEqual({ offset: 10, beyond: nothing });
   });
 
   it('nowhere when the log ends before the commit', () => {

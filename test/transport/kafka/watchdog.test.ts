@@ -2,7 +2,6 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { PenstockError } from '../../../src/diagnostics/index.js';
 import { type Held, hold } from '../../../src/transport/kafka/held-partition.js';
 import { settingsOf } from '../../../src/transport/kafka/settings.js';
-import type { TopicDirectory } from '../../../src/transport/kafka/topic-directory.js';
 import { Watchdog } from '../../../src/transport/kafka/watchdog.js';
 import type { PartitionOffsets } from '../../../src/transport/transport.js';
 
@@ -20,22 +19,27 @@ afterEach(() => {
 function watching(answer: () => Promise<readonly PartitionOffsets[]> | readonly PartitionOffsets[], partitions = 1) {
   const at = { offset: 10, beyond: new Uint8Array(0) };
   const held: Held[] = Array.from({ length: partitions }, (_, partition) =>
-    hold({ topic: 't', partition }, 1, at, { partition, start: 0, end: 10 }, Date.now()),
+    hold({ topic: 't', partition }, { epoch: 1, progress: at, topicId: 'one', end: 10, now: Date.now() }),
   );
   const said: string[] = [];
   const truncated: Held[] = [];
+  const topic = { id: 'one' as string | undefined };
   const beat = { at: undefined as number | undefined };
   const watchdog = new Watchdog({
     settings: settingsOf({ brokers: [], stallMs: STALL_MS, onWarning: (error) => said.push(error.message) }),
-    directory: { offsets: async () => answer() } as unknown as TopicDirectory,
+    directory: { offsets: async () => answer(), topicIds: () => Promise.resolve(new Map([['t', topic.id]])) },
     group: 'g',
     held: () => held,
     beatAt: () => beat.at,
-    truncated: (each) => truncated.push(each),
+    cut: (each, to) => {
+      truncated.push(each);
+      said.push(`cut to ${to}`);
+    },
+    madeAnew: (name) => said.push(`${name} anew`),
     restart: (error: PenstockError) => said.push(error.message),
   });
   watchdog.start();
-  return { watchdog, held, said, truncated, beat };
+  return { watchdog, held, said, truncated, beat, topic };
 }
 
 const end = (...ends: readonly number[]): readonly PartitionOffsets[] =>
@@ -70,8 +74,18 @@ it('leaves alone what is paused, what moves, and what has nothing', async () => 
 it('names a log that ends before what was read of it, and lets it begin anew', async () => {
   const { held, said, truncated } = watching(() => end(7));
   await vi.advanceTimersByTimeAsync(STALL_MS / 3);
-  expect(said).toEqual(['t/0 ends at 7, it was read up to 10: the topic was made anew or cut; it is begun anew']);
+  expect(said).toEqual(['cut to 7']);
   expect(truncated).toEqual(held);
+});
+
+it('a topic of another identity was made anew, however long it is; where the brokers tell none, nothing is known', async () => {
+  const { said, topic } = watching(() => end(40));
+  topic.id = undefined;
+  await vi.advanceTimersByTimeAsync(STALL_MS / 3);
+  expect(said).toEqual([]);
+  topic.id = 'two';
+  await vi.advanceTimersByTimeAsync(STALL_MS / 3);
+  expect(said).toEqual(['t anew']);
 });
 
 it('an answer that is older than what was read meanwhile is no cut log', async () => {
