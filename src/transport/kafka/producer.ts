@@ -2,6 +2,7 @@ import type { Kafka, Message, Producer } from 'kafkajs';
 import { PenstockError } from '../../diagnostics/index.js';
 import type { Position } from '../transport.js';
 import { protocolType, toPenstock } from './failure.js';
+import { packed } from './packed-messages.js';
 import { messageOf, type Placed, wireSize } from './record.js';
 import type { KafkaSettings } from './settings.js';
 import { within } from './within.js';
@@ -154,7 +155,7 @@ export class BatchingProducer {
 
   private async deliver(lane: Lane, batch: readonly Entry[]): Promise<void> {
     const deadline = Date.now() + this.options.settings.deliveryTimeoutMs;
-    const messages = ofOnePartition(
+    const messages = packed(
       batch.map(({ message }) => message),
       lane.partition,
     );
@@ -281,14 +282,6 @@ export class BatchingProducer {
       // Its connections are broken: that is why it goes.
     }
   }
-}
-
-/**
- * The client sorts the messages of a send by partition, at a cost that grows with the square of their number. All of these are of one partition, so
- * the one pass that it makes over them to sort them is answered at once.
- */
-function ofOnePartition(messages: Message[], partition: number): Message[] {
-  return Object.defineProperty(messages, 'reduce', { value: () => ({ [partition]: messages }) });
 }
 
 /** Whether the engine's connection was made at all. */
