@@ -111,7 +111,7 @@ it('L4: a dead sink: intake pauses, memory stays within its bound, and everythin
   }
   const out = worker!.handedOut.length - worker!.settled.length;
   // Credits, what is read ahead of each partition and one fetch of each; twice, for what the collector has not come to.
-  const bound = 2 * (1_000_000 + 6 * (1024 * 1024 + 512 * 1024));
+  const bound = 2 * (1_000_000 + 6 * (512 * 1024 + 256 * 1024));
   expect(out).toBeLessThanOrEqual(200);
   expect(most - before).toBeLessThan(bound);
   await rm(sink);

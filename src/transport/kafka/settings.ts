@@ -40,9 +40,9 @@ export interface KafkaOptions {
   readonly metadataMaxAgeMs?: number;
   /** The longest an empty fetch waits at the broker, in milliseconds: also how late a paused partition may wake. Defaults to 250. */
   readonly fetchWaitMs?: number;
-  /** The most bytes of one partition in one fetch. Defaults to 512 KiB. */
+  /** The most bytes of one partition in one fetch. Defaults to 256 KiB. */
   readonly fetchBytes?: number;
-  /** The most of a partition that is read ahead of credits. Defaults to 1000 records and 1 MiB. */
+  /** The most of a partition that is read ahead of credits. Defaults to 1000 records and 512 KiB. */
   readonly readAhead?: { readonly records: number; readonly bytes: number };
   /** How long a record may wait for the brokers to take it, in milliseconds. Defaults to 120 000. */
   readonly deliveryTimeoutMs?: number;
@@ -116,8 +116,8 @@ export function settingsOf(options: KafkaOptions): KafkaSettings {
     requestTimeoutMs: base.requestTimeoutMs,
     metadataMaxAgeMs: options.metadataMaxAgeMs ?? base.metadataMaxAgeMs,
     fetchWaitMs: options.fetchWaitMs ?? 250,
-    fetchBytes: options.fetchBytes ?? 512 * 1024,
-    readAhead: options.readAhead ?? { records: 1000, bytes: 1024 * 1024 },
+    fetchBytes: options.fetchBytes ?? 256 * 1024,
+    readAhead: options.readAhead ?? { records: 1000, bytes: 512 * 1024 },
     batchBytes: base.batchBytes,
     deliveryTimeoutMs: options.deliveryTimeoutMs ?? 120_000,
     releaseMs: options.releaseMs ?? 1000,
