@@ -88,7 +88,7 @@ it('what has left beyond the prefix fits into the commit: intake slows as it fil
   expect(settled.filter(({ value }) => second.values.includes(value.value!.toString()))).toEqual([]);
 });
 
-it('L2: a broker that is killed and comes back: nothing is lost, and consumers and producers go on by themselves', async () => {
+it('B2, L2: a broker that is killed and comes back: nothing is lost, and consumers and producers go on by themselves', async () => {
   const transport = await open({ deliveryTimeoutMs: 60_000 });
   await transport.ensureTopics(['restart', 'restart.out'].map((name) => ({ name, partitions: 3 })));
   const collector = collect(transport, { topics: ['restart'], group: 'restart' }, (delivery) => {

@@ -30,7 +30,7 @@ describe('the main job on Kafka', () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  it('ends with the same tables, files, distinct dead letters, filtered events and actions as on the embedded log', async () => {
+  it('G2: ends with the same tables, files, distinct dead letters, filtered events and actions as on the embedded log', async () => {
     expect(embedded.code, embedded.stderr).toBe(0);
     expect(onKafka.code, onKafka.stderr).toBe(0);
     const [one, other] = [lastLine<RunReport>(embedded), lastLine<RunReport>(onKafka)];

@@ -46,7 +46,7 @@ describe('TLS and SASL', () => {
     ['oauthbearer', { mechanism: 'oauthbearer', token: () => Promise.resolve(unsignedToken('alice')) }],
   ];
 
-  it.each(WAYS)('produces and consumes as whoever %s says', async (name, sasl) => {
+  it.each(WAYS)('G1: produces and consumes as whoever %s says', async (name, sasl) => {
     const transport = await open({ tls, sasl: sasl! });
     const topic = `secure.${name}`;
     await transport.ensureTopics([{ name: topic, partitions: 1 }]);

@@ -57,7 +57,7 @@ it('L1: random workers are killed: nothing is lost, only unfinished work is repe
   expect(found.sent).toBeGreaterThan(kills * 50);
 });
 
-it('L5: workers join and leave every second: nothing is lost or finished twice, and no stall is longer than the session', async () => {
+it('B3, L5: workers join and leave every second: nothing is lost or finished twice, and no stall is longer than the session', async () => {
   const draw = drawing(seedOfRun());
   const seconds = times(20, 120);
   await gather(2);

@@ -23,14 +23,14 @@ async function settings(yaml: string, env: Readonly<Record<string, string>> = {}
 }
 
 describe('what the configuration says of Kafka', () => {
-  it('has the defaults of a plain cluster', async () => {
+  it('G3: has the defaults of a plain cluster', async () => {
     const found = (await settings('kafka: { brokers: "a:9092, b:9092" }')).settings;
     expect(found).toMatchObject({ brokers: ['a:9092', 'b:9092'], clientId: 'penstock', tls: false, sasl: undefined, compression: 'none' });
     expect(found).toMatchObject({ sessionTimeoutMs: 10_000, deliveryTimeoutMs: 120_000, createTopics: true, replication: undefined });
     expect(clientConfig(found)).not.toHaveProperty('ssl');
   });
 
-  it('Azure Event Hubs: TLS, a connection string as password, longer sessions, requests within its bounds', async () => {
+  it('G1, G3: Azure Event Hubs: TLS, a connection string as password, longer sessions, requests within its bounds', async () => {
     const yaml = `
 kafka:
   brokers: my-namespace.servicebus.windows.net:9093
