@@ -12,6 +12,7 @@ import { openLocalBlobs } from '../storage/blob/index.js';
 import { cliDomain } from './domain.js';
 import { EXIT } from './exit-codes.js';
 import { lineRecord, writeLines } from './ingest.js';
+import { logName } from './open-log.js';
 import { WORKER_NAMES } from './pipeline.js';
 import { aborted, finish, pause, untilIdle, watchRunning } from './run.js';
 import { openRunning, type Running } from './running.js';
@@ -121,7 +122,7 @@ async function feed({ transport, data }: Running, { events, seed, rate }: DevFla
 function banner({ config, data, pipeline, server }: Running, flags: DevFlags): string {
   const plugins = Object.keys(pipeline.chains.counts());
   const rows = [
-    ['log', `embedded, in ${data.root}`],
+    ['log', logName(config, data)],
     ['config', config.file],
     ['plugins', `${plugins.length}: ${plugins.join(', ')}`],
     [

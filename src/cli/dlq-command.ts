@@ -101,7 +101,9 @@ async function* limited(letters: AsyncIterable<Letter>, limit = Number.POSITIVE_
 /** Where the message of a letter came from. */
 function origin({ letter }: Letter): string {
   if (letter.source_file !== null) return `${letter.source_file}:${letter.source_line}`;
-  return letter.original_topic === null ? '?' : `${letter.original_topic}@${letter.original_partition}:${letter.original_offset}`;
+  const { original_topic: topic, original_partition: partition, original_offset: offset } = letter;
+  if (topic === null) return '?';
+  return partition === null ? topic : `${topic}@${partition}:${offset}`; // an action that was never on its topic has no place there
 }
 
 function summary(found: Letter): Record<string, unknown> {
@@ -119,7 +121,8 @@ export function dlqLs(shell: Shell, flags: FilterFlags): Promise<number> {
       else shell.print(row(found));
       await shell.out.room(OUTPUT_ROOM);
     }
-    if (!shell.json) shell.notice(`${count} dead letter${count === 1 ? '' : 's'}`);
+    const cut = count > 0 && count === flags.limit ? ', and there may be more: no more are listed than --limit says' : '';
+    if (!shell.json) shell.notice(`${count} dead letter${count === 1 ? '' : 's'}${cut}`);
     return EXIT.fine;
   });
 }

@@ -7,7 +7,7 @@ import { openDataDirectory } from './data-directory.js';
 import { cliDomain } from './domain.js';
 import { EXIT, UsageError } from './exit-codes.js';
 import { ingest, type IngestCounts } from './ingest.js';
-import { openLog, topicSpec } from './open-log.js';
+import { openLog, prepareTopics, topicSpec } from './open-log.js';
 import { refusalOf } from './refusal.js';
 import { largeLines } from './large-lines.js';
 import { loadSettings } from './settings.js';
@@ -29,7 +29,7 @@ export async function ingestCommand(shell: Shell, file: string, flags: IngestFla
     const data = openDataDirectory(shell.data);
     const transport = await openLog(config, data);
     try {
-      await transport.ensureTopics([
+      await prepareTopics(transport, config, [
         topicSpec(config, domain.name, domain.raw, 'work'),
         topicSpec(config, domain.name, domain.deadLetters, 'deadLetter'),
       ]);

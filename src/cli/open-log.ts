@@ -16,6 +16,11 @@ export async function openLog(config: PipelineConfig, data: DataDirectory, onWar
   return openKafka({ ...(await kafkaOptions(config)), ...warning });
 }
 
+/** The log of an installation as people are told of it. */
+export function logName({ brokers }: Pick<PipelineConfig, 'brokers'>, { root }: Pick<DataDirectory, 'root'>): string {
+  return brokers.length > 0 ? `Kafka at ${brokers.join(', ')}` : `embedded, in ${root}`;
+}
+
 /** What the configuration says of the brokers, with the files that it names. */
 export async function kafkaOptions(config: PipelineConfig): Promise<KafkaOptions> {
   const { clientId, profile, compression, replication, createTopics, sessionTimeoutMs, deliveryTimeoutMs } = config.kafka;
@@ -67,6 +72,29 @@ function saslOf({ kafka: { sasl }, connections, production }: PipelineConfig): K
   const fetch = createFetch({ trustedHosts: connectionHosts(connections), production });
   const tokens = createAccessTokens({ fetch, now: () => Date.now() });
   return { mechanism: 'oauthbearer', token: () => tokens.get(connection) };
+}
+
+const NAMED_TOPICS = 5;
+
+/** Makes the topics that a command needs, or says which are not there where none is to be made. */
+export async function prepareTopics(
+  transport: Pick<Transport, 'topics' | 'ensureTopics'>,
+  { brokers, kafka }: Pick<PipelineConfig, 'brokers' | 'kafka'>,
+  specs: readonly TopicSpec[],
+): Promise<void> {
+  if (brokers.length === 0 || kafka.createTopics) return transport.ensureTopics(specs);
+  const there = new Set((await transport.topics()).map(({ name }) => name));
+  const missing = specs.map(({ name }) => name).filter((name) => !there.has(name));
+  if (missing.length === 0) return;
+  const more = missing.length > NAMED_TOPICS ? ` and ${missing.length - NAMED_TOPICS} more` : '';
+  throw new PenstockError(
+    'PS3008',
+    `kafka.create_topics is false, and there is no topic ${missing.slice(0, NAMED_TOPICS).join(', ')}${more}`,
+    {
+      category: 'permanent',
+      help: 'penstock topics plan lists what is missing; make it, or let penstock topics apply do it, which needs the right to create',
+    },
+  );
 }
 
 /** A topic as the configuration wants it to be made. */

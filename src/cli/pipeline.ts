@@ -11,7 +11,7 @@ import { openLocalBlobs } from '../storage/blob/index.js';
 import { openTable, parquetEncoder, type Table } from '../storage/delta/index.js';
 import type { Transport } from '../transport/transport.js';
 import { meteredProduce, meteredTable } from './metered.js';
-import { topicSpec } from './open-log.js';
+import { prepareTopics, topicSpec } from './open-log.js';
 import { hostFor, type PipelineOptions, type Wiring } from './xact-hosts.js';
 import { type WorkerHost } from './worker-host.js';
 
@@ -49,7 +49,8 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
   const { config, data, transport, chains, log, metrics } = options;
   const startedAt = performance.now();
   const domain = config.perDomain[XACT]!;
-  await transport.ensureTopics(allTopics(domain.retryDelaysMs).map((name) => topicSpec(config, XACT, name, kindOfTopic(name))));
+  const topics = allTopics(domain.retryDelaysMs).map((name) => topicSpec(config, XACT, name, kindOfTopic(name)));
+  await prepareTopics(transport, config, topics);
   const opened: { close(): Promise<void> }[] = [];
   const vacuums: (() => Promise<unknown>)[] = [];
   const tables = await openTables(options, opened, vacuums);

@@ -3,6 +3,7 @@ import type { Catalogue } from '../plugin/definition.js';
 import { type XactWorker } from '../domains/xact/topics.js';
 import { cliDomain } from './domain.js';
 import { EXIT, UsageError } from './exit-codes.js';
+import { logName } from './open-log.js';
 import { type Pipeline, type RunReport, WORKER_NAMES } from './pipeline.js';
 import { openRunning, type Running } from './running.js';
 import type { Shell } from './shell.js';
@@ -29,10 +30,7 @@ export async function runCommand(shell: Shell, flags: RunFlags, catalogue: Catal
     const watch = watchRunning(shell, running);
     try {
       running.pipeline.start();
-      if (running.server !== undefined)
-        shell.notice(
-          `penstock run  ${workers.length} worker${workers.length === 1 ? '' : 's'}, ${running.server.url}  /metrics /livez /readyz /health`,
-        );
+      shell.notice(started(running, workers));
       if (flags.untilIdle === true) await untilIdle(running.pipeline, { signal, waitRetries: flags.waitRetries, onWaiting: watch.waiting });
       else await aborted(signal);
       const report = await finish(running, watch.progress, flags.drainTimeout);
@@ -43,6 +41,13 @@ export async function runCommand(shell: Shell, flags: RunFlags, catalogue: Catal
       await running.end();
     }
   });
+}
+
+/** Who works, on which log, and where to ask how it goes. */
+function started({ config, data, server }: Running, workers: readonly XactWorker[]): string {
+  const who = `${workers.length} worker${workers.length === 1 ? '' : 's'}`;
+  const where = server === undefined ? '' : `, ${server.url}  /metrics /livez /readyz /health`;
+  return `penstock run  ${who}, log ${logName(config, data)}${where}`;
 }
 
 function workersNamed(names: readonly string[] | undefined): readonly XactWorker[] {

@@ -5,7 +5,7 @@ import { hasErrors, loadPipeline, type LoadedPipeline, type PipelineConfig } fro
 import type { Diagnostic } from '../diagnostics/index.js';
 import type { Catalogue } from '../plugin/definition.js';
 import { InvalidConfiguration, UsageError } from './exit-codes.js';
-import type { Shell } from './shell.js';
+import { brokersIn, type Shell } from './shell.js';
 
 const USUAL = join('config', 'pipeline.yaml');
 
@@ -30,13 +30,13 @@ export async function loadSettings(shell: Shell): Promise<PipelineConfig> {
   return onLogOf(shell, config);
 }
 
-/** The configuration with the log that the command line asks for. */
-function onLogOf({ transport, brokers }: Shell, config: PipelineConfig): PipelineConfig {
+/** The configuration with the log that the command line asks for; where nothing names brokers, `KAFKA_BROKERS` does, whatever file is in use. */
+export function onLogOf({ transport, brokers, env }: Pick<Shell, 'transport' | 'brokers' | 'env'>, config: PipelineConfig): PipelineConfig {
   if (transport === 'embedded') {
     if (brokers !== undefined) throw new UsageError('--brokers are of no use with --transport embedded', 'leave one of them out');
     return { ...config, brokers: [] };
   }
-  const named = brokers ?? config.brokers;
+  const named = brokers ?? (config.brokers.length > 0 ? config.brokers : brokersIn(env['KAFKA_BROKERS']));
   if (named.length === 0 && (transport === 'kafka' || brokers !== undefined)) {
     throw new UsageError('no broker is named', 'give --brokers host:port, set KAFKA_BROKERS, or write kafka.brokers');
   }

@@ -65,10 +65,7 @@ export function shellOf(command: Command): Shell {
     config: options.config,
     data: options.data ?? DEFAULT_DATA,
     transport: options.transport,
-    brokers: options.brokers
-      ?.split(',')
-      .map((broker) => broker.trim())
-      .filter((broker) => broker !== ''),
+    brokers: options.brokers === undefined ? undefined : brokersIn(options.brokers),
     json: options.json === true,
     color,
     quiet,
@@ -81,6 +78,14 @@ export function shellOf(command: Command): Shell {
     },
     show: (diagnostics) => void process.stderr.write(renderPretty(diagnostics, { source: sourceOf, color })),
   };
+}
+
+/** The brokers of a list with commas between. */
+export function brokersIn(list = ''): readonly string[] {
+  return list
+    .split(',')
+    .map((broker) => broker.trim())
+    .filter((broker) => broker !== '');
 }
 
 /** What the process was given wins over the file. */

@@ -71,9 +71,9 @@ export function topicsPlan(shell: Shell, { apply }: { readonly apply: boolean })
             notes,
           }),
         );
-      else
+      else if (step !== 'none' || !shell.quiet || notes.length > 0)
         shell.print(
-          `${step.padEnd(6)}  ${name.padEnd(width)}  ${partitionsText(planned)}  read by ${readers.join(', ') || 'nobody here'}${notes.map((note) => `; ${note}`).join('')}`,
+          `${(step === 'none' ? 'ok' : step).padEnd(6)}  ${name.padEnd(width)}  ${partitionsText(planned)}  read by ${readers.join(', ') || 'nobody here'}${notes.map((note) => `; ${note}`).join('')}`,
         );
     }
     if (apply && open.length > 0) await transport.ensureTopics(open.map(({ wanted }) => wanted));

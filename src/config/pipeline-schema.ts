@@ -152,6 +152,9 @@ const domainSection = (domain: DomainShape) =>
     }),
   });
 
+/** A session that is no longer than the pause between two heartbeats ends by itself. */
+const SHORTEST_SESSION_MS = 2000;
+
 /** How brokers are spoken to. */
 const clientFields = {
   client_id: z.string().min(1).default('penstock').describe("What the brokers' logs call these processes."),
@@ -179,6 +182,7 @@ const clientFields = {
   replication: count(1, 100).optional().describe("Replicas of new topics; the brokers' own default when nothing is said."),
   create_topics: z.boolean().default(true).describe('Whether a topic that is written and not there is made.'),
   session_timeout: duration()
+    .refine((value) => value >= SHORTEST_SESSION_MS, 'must be at least 2s: workers tell each second that they live')
     .optional()
     .describe('How long a worker may be silent before its partitions go to others; 10s, or 30s for event_hubs.'),
   delivery_timeout: duration().prefault('2m').describe('How long a record may wait for the brokers to take it.'),
@@ -220,7 +224,9 @@ export function pipelineSchema(domains: readonly DomainShape[] = DOMAINS) {
       kafka: section('kafka', 'The log, and what belongs to a domain.', {
         brokers: textList()
           .default([])
-          .describe('Kafka brokers as `host:port`, a list or a text with commas; none means the embedded log.'),
+          .describe(
+            'Kafka brokers as `host:port`, a list or a text with commas; none means those of `KAFKA_BROKERS`, and without them the embedded log.',
+          ),
         ...clientFields,
         ...Object.fromEntries(domains.map((domain) => [domain.name, domainSection(domain)])),
       }),

@@ -130,6 +130,23 @@ describe('ingest, topics and dead letters', () => {
     });
     expect((await flow(['dlq', 'show', '7:7'])).code).toBe(1);
     expect((await flow(['dlq', 'ls', '--json', '--reason', 'permanent'])).stdout).toBe('');
+    expect((await flow(['dlq', 'ls'])).stderr).toBe('2 dead letters\n');
+    expect((await flow(['dlq', 'ls', '--limit', '1'])).stderr).toContain('1 dead letter, and there may be more');
+  });
+
+  it('a quiet plan of topics is of those that are not as they should be', async () => {
+    const plan = await flow(['topics', 'plan']);
+    expect(plan.stdout).toMatch(/^ok +xact\.events\.raw /m);
+    expect(plan.stdout).toMatch(/^create +xact\.downloads\.pending /m);
+    const quiet = await flow(['topics', 'plan', '--quiet']);
+    expect(quiet.stdout.split('\n').filter((line) => line.startsWith('ok'))).toEqual([]);
+    expect(quiet.stdout).toMatch(/^create +xact\.downloads\.pending /m);
+  });
+
+  it('run says on which log it works', async () => {
+    const own = join(temporary(), 'data');
+    const ended = await run(['run', '--worker', 'xact-delta-events', '--until-idle', '--no-api', '--data', own]);
+    expect(ended).toMatchObject({ code: 0, stderr: expect.stringContaining(`penstock run  1 worker, log embedded, in ${own}\n`) });
   });
 
   it('C14: a dead letter is sent again only with --yes, and only once', async () => {
