@@ -123,6 +123,13 @@ export class Feed implements CommitJob {
     return inFlight * RANGE_BYTES + spread / OFFSETS_A_BYTE <= progressBytes;
   }
 
+  /** The log has no more records below the offset: the group need not come back to them. */
+  passOver(offset: number): void {
+    if (this.over || offset <= this.ledger.next) return;
+    this.ledger.skipTo(offset);
+    if (this.ledger.spread === 0) this.markDirty();
+  }
+
   /** A record that was given back is taken up again. */
   resume(released: Released): void {
     this.released.splice(this.released.indexOf(released), 1);

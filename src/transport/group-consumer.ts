@@ -332,7 +332,9 @@ export class GroupConsumer implements Consumer, FeedOwner {
     if (feed.ledger.next >= this.options.store.end(topic, partition)) return false;
     feed.buffer = this.read(feed, feed.ledger.next);
     feed.bufferAt = 0;
-    return feed.buffer.length > 0;
+    if (feed.buffer.length > 0) return true;
+    feed.passOver(this.options.store.passedOver?.(feed.lease) ?? 0);
+    return false;
   }
 
   /** A record that cannot be read ends the stream: passing over it would lose it. */

@@ -67,6 +67,8 @@ export interface LogStore {
   end(topic: string, partition: number): number;
   /** Some records from an offset on, in order; from the first that is still there when that one is gone. Empty at the end. */
   read(topic: string, partition: number, from: number): readonly LogRecord[];
+  /** Below this offset there is nothing to read that has not been read under the lease; for a log that holds more than its records. */
+  passedOver?(lease: Lease): number;
   progress(group: string, topic: string, partition: number): Progress | undefined;
   /** Why a record cannot be written, undefined when it can. */
   refusal(record: Prepared): Error | undefined;
@@ -88,5 +90,5 @@ export interface LogStore {
 /** What one member of a group needs of it. */
 export type GroupStore = Pick<
   LogStore,
-  'leaseMs' | 'end' | 'read' | 'refusal' | 'beat' | 'shapeOf' | 'leave' | 'onChange' | 'write' | 'obstacle'
+  'leaseMs' | 'end' | 'read' | 'passedOver' | 'refusal' | 'beat' | 'shapeOf' | 'leave' | 'onChange' | 'write' | 'obstacle'
 >;

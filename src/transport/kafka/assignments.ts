@@ -3,7 +3,7 @@ import { nameOf } from '../balance.js';
 import type { Progress } from '../ledger.js';
 import type { PartitionName } from '../log-store.js';
 import type { PartitionOffsets } from '../transport.js';
-import { commitText, type Held, hold, removedBefore, startOf } from './held-partition.js';
+import { commitText, type Held, hold, isAnother, removedBefore, startOf } from './held-partition.js';
 import type { Intake } from './intake.js';
 import type { MarkTopics } from './mark-topics.js';
 import type { Session } from './session.js';
@@ -27,7 +27,14 @@ export interface AssignmentsOptions {
   /** It could not be looked up; it is tried again after the pause. */
   failed(error: PenstockError): void;
   pause(attempt: number): Promise<void>;
+  /** Commits where the group begins, so that whoever comes next begins there as well; waits until that is possible, or `isOver`. */
+  keep(places: readonly Place[], isOver: () => boolean): Promise<void>;
   onWarning(error: Error): void;
+}
+
+/** Where a partition begins. */
+export interface Place extends PartitionName {
+  readonly progress: Progress;
 }
 
 /** What an assignment means: which partitions go on where they are, which begin, and where. */
@@ -37,6 +44,10 @@ export class Assignments {
   private epochs = 0;
   private madeAt = 0;
   private open = false;
+  /** How many partitions a topic had when the first of them began here. */
+  private readonly widths = new Map<string, number>();
+  /** What the group has given to this member; some of it may not have begun. */
+  private assigned: readonly PartitionName[] = [];
   /** Partitions whose log is not the one that the group's commits are of. */
   private readonly anew = new Set<string>();
 
@@ -57,6 +68,7 @@ export class Assignments {
     this.count += 1;
     this.open = false;
     this.madeAt = 0;
+    this.assigned = [];
     this.options.intake.clear();
   }
 
@@ -64,8 +76,11 @@ export class Assignments {
   make(partitions: readonly PartitionName[], continuous: boolean): void {
     this.count += 1;
     this.madeAt = Date.now();
+    this.assigned = partitions;
     const { intake, session } = this.options;
     const names = new Set(partitions.map(nameOf));
+    // Whoever has it now leaves commits of the new log.
+    for (const name of this.anew) if (!names.has(name)) this.anew.delete(name);
     for (const held of intake.all) {
       if (continuous && names.has(nameOf(held))) session()?.seek(held, held.buffer.next);
       else {
@@ -77,23 +92,40 @@ export class Assignments {
     for (const partition of partitions) if (intake.of(partition) === undefined) session()?.pause(partition);
     this.options.made();
     this.options.changed();
-    void this.understand(this.count, partitions);
+    void this.understand(this.count);
+  }
+
+  /** Nobody here reads these topics any more: nothing of them is taken, also while they stay assigned. */
+  leave(topics: readonly string[]): void {
+    const left = this.assigned.filter(({ topic }) => topics.includes(topic));
+    this.assigned = this.assigned.filter(({ topic }) => !topics.includes(topic));
+    for (const partition of left) this.forget(partition);
   }
 
   /** The log of a partition ends before what was read of it: what was read is dropped, and it is begun anew where the group stands. */
   cut(held: Held, end: number): void {
     const { topic, partition, buffer } = held;
     this.warn('PS3004', `${topic}/${partition} ends at ${end}, it was read up to ${buffer.next}: it was cut, and is begun anew`);
-    this.again([held]);
+    this.forget(held);
+    this.again();
   }
 
   /** A topic was deleted and made: what was read of it is dropped, and it is read from its start, wherever the group stood in the one before. */
   madeAnew(topic: string): void {
+    if (this.another(topic)) this.again();
+  }
+
+  /** Drops what was read of a topic that is another one now; false when there is nothing of it. */
+  private another(topic: string): boolean {
     const found = this.options.intake.all.filter((held) => held.topic === topic);
-    if (found.length === 0) return;
-    for (const held of found) this.anew.add(nameOf(held));
+    if (found.length === 0) return false;
     this.warn('PS3004', `topic ${topic} was made anew: it is read from its start`);
-    this.again(found);
+    for (const held of found) {
+      this.anew.add(nameOf(held));
+      this.forget(held);
+    }
+    this.options.changed();
+    return true;
   }
 
   /** Records were removed from the log before they were read. */
@@ -101,32 +133,44 @@ export class Assignments {
     this.warn('PS3013', `${topic}/${partition} begins at ${start}: ${count} records were removed before they were read`);
   }
 
-  private again(dropped: readonly Held[]): void {
-    for (const held of dropped) this.forget(held);
+  private again(): void {
     this.count += 1;
     this.options.made();
     this.options.changed();
-    void this.understand(this.count, [...this.options.intake.all, ...dropped]);
+    // All that is assigned, not only what has begun: others may have been dropped a moment ago.
+    void this.understand(this.count);
   }
 
   /** Looks up where the group stands, and begins there; tries again until it is known or the assignment is over. */
-  private async understand(count: number, partitions: readonly PartitionName[]): Promise<void> {
-    const { group, intake, directory, marks, failed, checked, begun, pause } = this.options;
+  private async understand(count: number): Promise<void> {
+    const { group, from, intake, directory, marks, failed, checked, begun, pause } = this.options;
     this.open = true;
     for (let attempt = 1; this.count === count; attempt += 1) {
       try {
-        const committed = await directory.progress(group, topicsOf(partitions));
+        const topics = topicsOf(this.assigned);
+        const [committed, ids] = await Promise.all([directory.progress(group, topics), directory.topicIds(topics)]);
         if (this.count !== count) return;
+        for (const topic of topicsOf(intake.all.filter((held) => isAnother(held, ids.get(held.topic))))) this.another(topic);
         for (const held of intake.all) this.check(held, committed.get(nameOf(held)));
         // What stays goes on at once: while members come and go, what is new may take long to begin.
         checked();
-        const fresh = partitions.filter((partition) => intake.of(partition) === undefined);
-        const [bounds, ids] = await Promise.all([directory.offsetsOf(topicsOf(fresh)), directory.topicIds(topicsOf(fresh))]);
+        const isFresh = (partition: PartitionName) => intake.of(partition) === undefined;
+        const fresh = this.assigned.filter(isFresh);
+        const bounds = await directory.offsetsOf(topicsOf(fresh));
         await marks.restore(fresh, Date.now());
         if (this.count !== count) return;
-        for (const partition of fresh) {
+        for (const [topic, { length }] of bounds) if (!this.widths.has(topic)) this.widths.set(topic, length);
+        const places = this.assigned.filter(isFresh).flatMap((partition): readonly (Place & { readonly found: PartitionOffsets })[] => {
           const found = bounds.get(partition.topic)?.[partition.partition];
-          if (found !== undefined) this.begin(partition, committed.get(nameOf(partition)), found, ids.get(partition.topic));
+          return found === undefined
+            ? []
+            : [{ ...partition, found, progress: this.placeOf(partition, committed.get(nameOf(partition)), found) }];
+        });
+        const unkept = places.filter((place) => from === 'latest' && !committed.has(nameOf(place)));
+        if (unkept.length > 0) await this.options.keep(unkept, () => this.count !== count);
+        if (this.count !== count) return;
+        for (const place of places) {
+          if (this.assigned.some(isSame(place))) this.begin(place, place.found, ids.get(place.topic));
         }
         this.open = false;
         begun();
@@ -145,26 +189,33 @@ export class Assignments {
     this.options.changed();
   }
 
-  private forget(held: Held): void {
-    this.options.intake.forget(held);
-    this.options.session()?.pause(held);
+  private forget(partition: PartitionName): void {
+    this.options.intake.forget(partition);
+    this.options.session()?.pause(partition);
   }
 
-  private begin(partition: PartitionName, committed: Progress | undefined, bounds: PartitionOffsets, topicId: string | undefined): void {
-    const { group, from, intake } = this.options;
+  /** Where to begin, and what has to be said of it. */
+  private placeOf(partition: PartitionName, committed: Progress | undefined, bounds: PartitionOffsets): Progress {
+    const { group } = this.options;
     const fromStart = { offset: bounds.start, beyond: new Uint8Array(0) };
-    let progress = this.anew.delete(nameOf(partition)) ? fromStart : startOf(committed, bounds, from);
+    if (this.anew.has(nameOf(partition))) return fromStart;
+    // A partition that was added while the topic was read has nothing from before.
+    const from = partition.partition < (this.widths.get(partition.topic) ?? Infinity) ? this.options.from : 'earliest';
+    const progress = startOf(committed, bounds, from);
     if (progress === undefined) {
       const text = `${partition.topic}/${partition.partition} ends at ${bounds.end}, group ${group} has come to ${committed!.offset}`;
       this.warn('PS3004', `${text}: the topic was made anew or cut; it is read from its start`);
-      progress = fromStart;
-    } else if (committed !== undefined) {
-      const count = removedBefore(committed, bounds.start);
-      if (count > 0) this.removed(partition, count, bounds.start);
+      return fromStart;
     }
+    const count = committed === undefined ? 0 : removedBefore(committed, bounds.start);
+    if (count > 0) this.removed(partition, count, bounds.start);
+    return progress;
+  }
+
+  private begin({ topic, partition, progress }: Place, { end }: PartitionOffsets, topicId: string | undefined): void {
+    this.anew.delete(nameOf({ topic, partition }));
     this.epochs += 1;
-    const { offset } = progress;
-    intake.begin(hold(partition, { epoch: this.epochs, progress, topicId, end: bounds.end, now: Date.now() }), offset);
+    this.options.intake.begin(hold({ topic, partition }, { epoch: this.epochs, progress, topicId, end, now: Date.now() }), progress.offset);
   }
 
   private warn(code: 'PS3004' | 'PS3013', message: string): void {
@@ -174,4 +225,9 @@ export class Assignments {
 
 function topicsOf(partitions: readonly PartitionName[]): readonly string[] {
   return [...new Set(partitions.map(({ topic }) => topic))];
+}
+
+function isSame(place: PartitionName): (other: PartitionName) => boolean {
+  const name = nameOf(place);
+  return (other) => nameOf(other) === name;
 }

@@ -1,7 +1,7 @@
 import type { PenstockError } from '../../diagnostics/index.js';
 import type { Lease, WriteResult, WriteUnit } from '../log-store.js';
 import type { Prepared } from '../prepared.js';
-import { protocolType, toPenstock } from './failure.js';
+import { protocolType, REBALANCING, toPenstock } from './failure.js';
 import { commitText } from './held-partition.js';
 import type { MarkTopics, PlacedMark } from './mark-topics.js';
 import type { BatchingProducer } from './producer.js';
@@ -38,9 +38,6 @@ interface Waiting {
   resolve(written: boolean): void;
   reject(error: unknown): void;
 }
-
-/** The group is being spread anew: the next assignment says whose the partitions are. */
-const REBALANCING = new Set(['REBALANCE_IN_PROGRESS', 'ILLEGAL_GENERATION', 'UNKNOWN_MEMBER_ID']);
 
 /**
  * How what was settled becomes durable on Kafka: the records, then the marks, then the offsets. Writes of different partitions pass each other up to there;

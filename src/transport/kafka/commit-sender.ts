@@ -1,9 +1,11 @@
 import type { EachBatchPayload } from 'kafkajs';
 import { PenstockError } from '../../diagnostics/index.js';
+import type { Progress } from '../ledger.js';
 import type { PartitionName } from '../log-store.js';
 import type { CommitRequest } from './commit-path.js';
-import { protocolType, toPenstock } from './failure.js';
+import { protocolType, REBALANCING, toPenstock } from './failure.js';
 import { commitText, type Held } from './held-partition.js';
+import { progressText } from './progress-text.js';
 import type { Session } from './session.js';
 
 export interface CommitSenderOptions {
@@ -17,6 +19,7 @@ export interface CommitSenderOptions {
 }
 
 const MOST_COMMITS = 8;
+const KEEP_PAUSE_MS = 20;
 
 /** Sends offsets under the generation that is current at the call, and finds the coordinator when it has moved. */
 export class CommitSender {
@@ -55,6 +58,29 @@ export class CommitSender {
     const request = { topics: [{ topic, partitions: [{ partition, offset, metadata, text }] }] };
     // One that fails is made good by the next commit of the partition, which says as much or more.
     this.send(request, session, undefined).catch(() => undefined);
+  }
+
+  /** Commits before anything was fetched, when only the way that asks who coordinates the group is there: as soon as the generation is known. */
+  async keep(
+    places: readonly (PartitionName & { readonly progress: Progress })[],
+    session: () => Pick<Session, 'commitAfresh'> | undefined,
+    isOver: () => boolean,
+  ): Promise<void> {
+    const topics = [...new Set(places.map(({ topic }) => topic))].map((name) => ({
+      topic: name,
+      partitions: places
+        .filter(({ topic }) => topic === name)
+        .map(({ partition, progress }) => ({ partition, offset: String(progress.offset), metadata: progressText(progress) })),
+    }));
+    while (!isOver()) {
+      const afresh = session()?.commitAfresh();
+      try {
+        if (afresh !== undefined) return await afresh(topics);
+      } catch (error) {
+        if (!REBALANCING.has(protocolType(error) ?? '')) throw toPenstock(error, 'offsets cannot be committed');
+      }
+      await new Promise((resolve) => setTimeout(resolve, KEEP_PAUSE_MS));
+    }
   }
 
   private async eitherWay(

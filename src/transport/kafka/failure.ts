@@ -19,6 +19,9 @@ const TLS_CODES =
 const TLS_WORDS = /certificate|self.signed|altnames|SSL routines|DECODER routines|PEM routines|wrong version number/i;
 const TOO_LARGE = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'INVALID_RECORD', 'INVALID_TIMESTAMP']);
 
+/** The group is being spread anew: the next assignment says whose the partitions are. */
+export const REBALANCING = new Set(['REBALANCE_IN_PROGRESS', 'ILLEGAL_GENERATION', 'UNKNOWN_MEMBER_ID']);
+
 /** The protocol's name for what went wrong, wherever the client has hidden it. */
 export function protocolType(error: unknown): string | undefined {
   for (const each of chain(error)) if (typeof each.type === 'string') return each.type;

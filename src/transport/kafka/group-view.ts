@@ -1,10 +1,11 @@
-import type { BeatAnswer, Change, GroupStore, WriteResult, WriteUnit } from '../log-store.js';
+import type { BeatAnswer, Change, GroupStore, Lease, WriteResult, WriteUnit } from '../log-store.js';
 import type { Prepared } from '../prepared.js';
 import type { LogRecord } from '../transport.js';
 
 /** What a view needs of the member it belongs to. */
-export interface SharedMember extends Omit<GroupStore, 'beat' | 'leave' | 'obstacle' | 'leaseMs'> {
+export interface SharedMember extends Omit<GroupStore, 'beat' | 'leave' | 'obstacle' | 'leaseMs' | 'passedOver'> {
   held(): BeatAnswer | Promise<BeatAnswer>;
+  passedOver(lease: Lease): number;
   /** One of those who read here has gone. */
   viewLeft(view: GroupView): Promise<void>;
 }
@@ -28,6 +29,10 @@ export class GroupView implements GroupStore {
 
   read(topic: string, partition: number, from: number): readonly LogRecord[] {
     return this.member.read(topic, partition, from);
+  }
+
+  passedOver(lease: Lease): number {
+    return this.member.passedOver(lease);
   }
 
   async beat(): Promise<BeatAnswer> {

@@ -113,6 +113,31 @@ export class Intake {
     return held.buffer.isOver(this.readAhead()) ? this.hold(held) : undefined;
   }
 
+  /** What was fetched holds no record to be read: control records, those of a transaction that was aborted, or what compaction has left of a batch. */
+  passOver(partition: PartitionName, first: number | undefined, last: number): void {
+    const held = this.of(partition);
+    if (held === undefined || held.straying || last < held.buffer.next) return;
+    // The client may have gone elsewhere: then it has to be found out what lies between.
+    if ((first ?? last) > held.buffer.next) {
+      void this.find(held, last + 1);
+      return;
+    }
+    this.goOnFrom(held, last + 1);
+  }
+
+  /** There is nothing to read below the offset, and the client does not find that out by itself. */
+  skip(held: Held, offset: number): void {
+    if (this.of(held) !== held || held.straying || offset <= held.buffer.next) return;
+    this.options.session()?.seek(held, offset);
+    this.goOnFrom(held, offset);
+  }
+
+  private goOnFrom(held: Held, offset: number): void {
+    held.buffer.next = offset;
+    held.movedAt = Date.now();
+    this.options.arrived();
+  }
+
   private async hold(held: Held): Promise<void> {
     await new Promise<void>((resolve) => {
       const end = (): void => {
@@ -132,8 +157,8 @@ export class Intake {
     for (const end of this.holds) end();
   }
 
-  /** Finds out why the client went elsewhere, and where the partition goes on. */
-  private async find(held: Held): Promise<void> {
+  /** Finds out why the client went elsewhere, and where the partition goes on: not before `seen`, up to which it has found no records on its way. */
+  private async find(held: Held, seen = 0): Promise<void> {
     const { topic, partition, buffer } = held;
     const { directory, session, cut, madeAnew, removed, overwritten, lost } = this.options;
     held.straying = true;
@@ -141,12 +166,12 @@ export class Intake {
     try {
       const [bounds, ids] = await Promise.all([directory.offsets(topic), directory.topicIds([topic])]);
       if (this.of(held) !== held) return;
-      const { start, end } = bounds[partition]!;
       if (isAnother(held, ids.get(topic))) return madeAnew(topic);
+      const { start, end } = bounds[partition]!;
       if (end < buffer.next) return cut(held, end);
       if (start > buffer.next) removed(held, start - buffer.next, start);
       held.end = end;
-      buffer.next = Math.max(buffer.next, start);
+      buffer.next = Math.max(buffer.next, start, seen);
       session()?.seek(held, buffer.next);
       held.straying = false;
       if (!held.paused) session()?.resume(held);

@@ -1,6 +1,6 @@
 import type { Kafka } from 'kafkajs';
 import type { PenstockError } from '../../diagnostics/index.js';
-import type { BeatAnswer, Change, Lease, WriteResult, WriteUnit } from '../log-store.js';
+import type { BeatAnswer, Change, Lease, PartitionName, WriteResult, WriteUnit } from '../log-store.js';
 import type { Prepared } from '../prepared.js';
 import type { LogRecord } from '../transport.js';
 import { Assignments } from './assignments.js';
@@ -33,6 +33,8 @@ export interface MemberOptions {
 const LOOK_FOR_TOPICS_MS = 1000;
 const FIRST_PAUSE_MS = 250;
 const MOST_PAUSE_MS = 5000;
+/** How long a member keeps the topics of a view that has left, so that what is out of the others may leave as well, in milliseconds. */
+const PARTING_MS = 60_000;
 
 /**
  * One member of a group on Kafka, as the group consumer above wants it: which partitions it holds, what was fetched of them, and a way to commit. It lives
@@ -45,6 +47,8 @@ export class KafkaMember implements SharedMember {
   private living: Promise<void> | undefined;
   private closed = false;
   private shape = 0;
+  /** Until the topics of views that have left go to other members. */
+  private parting: NodeJS.Timeout | undefined;
   private failures = 0;
   /** Since it was last known where to begin. */
   private fetches = 0;
@@ -90,6 +94,7 @@ export class KafkaMember implements SharedMember {
       changed: () => this.reshape(),
       failed: (error) => this.setFault(error),
       pause: (attempt) => this.pause(pauseAfter(attempt)),
+      keep: (places, isOver) => this.sender.keep(places, session, isOver),
       onWarning,
     });
     this.sender = new CommitSender({
@@ -115,6 +120,7 @@ export class KafkaMember implements SharedMember {
       beatAt: () => (this.assignments.since === 0 ? undefined : this.session?.beatAt),
       cut: (held, end) => this.assignments.cut(held, end),
       madeAnew: (topic) => this.assignments.madeAnew(topic),
+      skip: (held, offset) => this.intake.skip(held, offset),
       restart: (error) => this.restart(error),
     });
   }
@@ -129,6 +135,11 @@ export class KafkaMember implements SharedMember {
 
   read(topic: string, partition: number, from: number): readonly LogRecord[] {
     return this.intake.read(topic, partition, from);
+  }
+
+  passedOver({ topic, partition, epoch }: Lease): number {
+    const held = this.intake.of({ topic, partition });
+    return held !== undefined && held.epoch === epoch && held.buffer.length === 0 ? held.buffer.next : 0;
   }
 
   /** Another consumer of the same process that reads other topics of the group; undefined when it came too late, or reads the same. */
@@ -165,11 +176,17 @@ export class KafkaMember implements SharedMember {
   async viewLeft(view: GroupView): Promise<void> {
     this.views.delete(view);
     if (this.views.size > 0) {
-      for (const held of this.intake.all) if (view.topics.includes(held.topic)) this.intake.forget(held);
-      this.over?.(undefined);
+      // The session that has these topics ends later, and with it whatever of the others is out then: they may be about to go as well.
+      this.assignments.leave(view.topics);
+      this.reshape();
+      this.parting ??= setTimeout(() => {
+        this.parting = undefined;
+        this.over?.(undefined);
+      }, PARTING_MS);
       return;
     }
     this.closed = true;
+    clearTimeout(this.parting);
     this.watchdog.stop();
     this.assignments.end();
     this.path.changed();
@@ -180,6 +197,13 @@ export class KafkaMember implements SharedMember {
 
   private topics(): readonly string[] {
     return [...new Set([...this.views].flatMap((view) => view.topics))];
+  }
+
+  private joined(partitions: readonly PartitionName[], continuous: boolean): void {
+    const topics = this.topics();
+    const ours = partitions.filter(({ topic }) => topics.includes(topic));
+    for (const partition of partitions) if (!ours.includes(partition)) this.session?.pause(partition);
+    this.assignments.make(ours, continuous);
   }
 
   private isCurrent(lease: Lease): boolean {
@@ -204,7 +228,8 @@ export class KafkaMember implements SharedMember {
   private async liveOnce(topics: readonly string[]): Promise<PenstockError | undefined> {
     const { client, settings, group } = this.options;
     const listener: SessionListener = {
-      joined: (partitions, continuous) => this.assignments.make(partitions, continuous),
+      joined: (partitions, continuous) => this.joined(partitions, continuous),
+      filtered: (partition, first, last) => this.intake.passOver(partition, first, last),
       batch: (payload) => {
         this.sender.via = payload.commitOffsetsIfNecessary;
         return this.intake.take(payload);
@@ -223,6 +248,8 @@ export class KafkaMember implements SharedMember {
     const looking = topics.length < this.topics().length ? this.lookForMore(topics) : undefined;
     const reason = await this.named(await ended);
     clearInterval(looking);
+    clearTimeout(this.parting);
+    this.parting = undefined;
     this.over = undefined;
     this.session = undefined;
     this.assignments.end();

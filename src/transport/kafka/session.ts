@@ -13,6 +13,8 @@ export interface SessionListener {
   joined(partitions: readonly PartitionName[], continuous: boolean): void;
   /** A promise holds the client, and with it a rebalance: never for long. */
   batch(payload: EachBatchPayload): Promise<void> | undefined;
+  /** Fetched records that nobody may see; none of them is given to `batch`. `first` is undefined when all lie before where the fetch began. */
+  filtered(partition: PartitionName, first: number | undefined, last: number): void;
   /** A fetch has come back without an error, with records or without. */
   fetched(): void;
   /** It is over: nothing more will come of this session. */
@@ -71,6 +73,12 @@ export class Session {
     });
     this.consumer.on(events.FETCH, () => {
       if (!this.over) listener.fetched();
+    });
+    this.consumer.on(events.START_BATCH_PROCESS, ({ payload: { topic, partition, batchSize, firstOffset, lastOffset } }) => {
+      if (batchSize > 0 || this.over) return;
+      // The client's types do not know of a batch without a first record.
+      const first = firstOffset as string | null;
+      listener.filtered({ topic, partition }, first === null ? undefined : Number(first), Number(lastOffset));
     });
     this.consumer.on(events.HEARTBEAT, ({ payload: { groupGenerationId, memberId } }) => {
       this.lastBeat = Date.now();

@@ -142,6 +142,12 @@ export class TopicDirectory {
     return this.again(`the offsets of ${topics.join(', ')} cannot be asked for`, () => this.raw.offsets(there));
   }
 
+  /** The offset of the first record from `from` on; `end` when there is none before it. */
+  async firstRecord(topic: string, partition: number, from: number, end: number): Promise<number> {
+    for await (const { offset } of this.raw.read(topic, partition, from, end)) return offset;
+    return end;
+  }
+
   /** The brokers' own identity of the topic where they have one; else its name in the cluster. */
   async identity(topic: string): Promise<string> {
     if (!(await this.partitionsOf([topic])).has(topic)) throw noTopic(topic);

@@ -6,7 +6,7 @@ import type { TopicDirectory } from './topic-directory.js';
 
 export interface WatchdogOptions {
   readonly settings: KafkaSettings;
-  readonly directory: Pick<TopicDirectory, 'offsets' | 'topicIds'>;
+  readonly directory: Pick<TopicDirectory, 'offsets' | 'topicIds' | 'firstRecord'>;
   readonly group: string;
   held(): readonly Held[];
   /** When the group last heard of this member; undefined while it is not in it. */
@@ -15,13 +15,15 @@ export interface WatchdogOptions {
   cut(held: Held, end: number): void;
   /** The topic is another one under the same name. */
   madeAnew(topic: string): void;
+  /** The log has nothing to read below the offset. */
+  skip(held: Held, offset: number): void;
   /** The session must be made anew. */
   restart(error: PenstockError): void;
 }
 
 /**
  * Looks, from outside of the client, whether every partition moves: one that has records, room and no fetch for too long is named, and the session is
- * made anew. A heartbeat that comes proves nothing of the partitions, so both are looked at.
+ * made anew; unless there is nothing to be read where it stands. A heartbeat that comes proves nothing of the partitions, so both are looked at.
  */
 export class Watchdog {
   private timer: NodeJS.Timeout | undefined;
@@ -29,8 +31,12 @@ export class Watchdog {
 
   constructor(private readonly options: WatchdogOptions) {}
 
+  private get everyMs(): number {
+    return Math.min(5000, this.options.settings.stallMs / 3);
+  }
+
   start(): void {
-    this.timer ??= setInterval(() => void this.look(), Math.min(5000, this.options.settings.stallMs / 3)).unref();
+    this.timer ??= setInterval(() => void this.look(), this.everyMs).unref();
   }
 
   stop(): void {
@@ -80,9 +86,17 @@ export class Watchdog {
           const { partition, buffer } = held;
           this.options.restart(stalled(`${topic}/${partition} has ${found.end - buffer.next} records and gives none`, now - held.movedAt));
           return;
-        }
+        } else if (now - held.movedAt > this.everyMs && !held.straying) await this.lookAhead(held, found.end);
       }
     }
+  }
+
+  /** The client stops for ever in front of batches that compaction has emptied, where nothing else comes with them: it is put behind them. */
+  private async lookAhead(held: Held, end: number): Promise<void> {
+    const { topic, partition, buffer } = held;
+    const from = buffer.next;
+    const first = await this.options.directory.firstRecord(topic, partition, from, end).catch(() => from);
+    if (first > from && buffer.next === from && this.options.held().includes(held)) this.options.skip(held, first);
   }
 }
 

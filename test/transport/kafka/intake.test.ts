@@ -119,6 +119,29 @@ describe('a fetch from elsewhere than what comes next', () => {
     expect(read(0, 50)).toEqual([50, 51, 52]);
   });
 
+  it('follows records that nobody may see, which the client has passed over by itself', async () => {
+    const { intake, fetch, read, told, log } = bench();
+    Object.assign(log, { start: 0, end: 60 });
+    intake.passOver({ topic: 't', partition: 0 }, 0, 9);
+    fetch(0, 10, 12);
+    expect([told, read(0, 0)]).toEqual([[], [10, 11]]);
+    intake.passOver({ topic: 't', partition: 0 }, undefined, 12);
+    intake.passOver({ topic: 't', partition: 0 }, 3, 9);
+    expect([told, next(intake)]).toEqual([[], 13]);
+    // Between 13 and 20 there may be a gap, or the client may have gone elsewhere.
+    intake.passOver({ topic: 't', partition: 0 }, 20, 29);
+    await vi.advanceTimersByTimeAsync(0);
+    expect([told, next(intake)]).toEqual([['pause 0', 'seek 0', 'resume 0', 'overwritten 0'], 30]);
+  });
+
+  it('is put behind what holds no records, unless it has gone on by itself', () => {
+    const { intake, told } = bench();
+    const held = intake.of({ topic: 't', partition: 0 })!;
+    intake.skip(held, 7);
+    intake.skip(held, 7);
+    expect([told, next(intake)]).toEqual([['seek 0'], 7]);
+  });
+
   it('from before it, of the same log: the partition goes on where it was', async () => {
     const { fetch, intake, told, log } = bench();
     Object.assign(log, { start: 0, end: 60 });

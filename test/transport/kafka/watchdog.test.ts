@@ -25,9 +25,14 @@ function watching(answer: () => Promise<readonly PartitionOffsets[]> | readonly 
   const truncated: Held[] = [];
   const topic = { id: 'one' as string | undefined };
   const beat = { at: undefined as number | undefined };
+  const log = { firstRecord: 0 };
   const watchdog = new Watchdog({
     settings: settingsOf({ brokers: [], stallMs: STALL_MS, onWarning: (error) => said.push(error.message) }),
-    directory: { offsets: async () => answer(), topicIds: () => Promise.resolve(new Map([['t', topic.id]])) },
+    directory: {
+      offsets: async () => answer(),
+      topicIds: () => Promise.resolve(new Map([['t', topic.id]])),
+      firstRecord: (_topic, _partition, from) => Promise.resolve(Math.max(from, log.firstRecord)),
+    },
     group: 'g',
     held: () => held,
     beatAt: () => beat.at,
@@ -35,11 +40,16 @@ function watching(answer: () => Promise<readonly PartitionOffsets[]> | readonly 
       truncated.push(each);
       said.push(`cut to ${to}`);
     },
+    skip: (each, to) => {
+      said.push(`skipped to ${to}`);
+      each.buffer.next = to;
+      each.movedAt = Date.now();
+    },
     madeAnew: (name) => said.push(`${name} anew`),
     restart: (error: PenstockError) => said.push(error.message),
   });
   watchdog.start();
-  return { watchdog, held, said, truncated, beat, topic };
+  return { watchdog, held, said, truncated, beat, topic, log };
 }
 
 const end = (...ends: readonly number[]): readonly PartitionOffsets[] =>
@@ -55,6 +65,15 @@ it('names the partition that has records and gives none, once the time is up', a
   watchdog.stop();
   await vi.advanceTimersByTimeAsync(STALL_MS * 10);
   expect(said.length).toBe(1);
+});
+
+it('passes over what holds no records, where the client stands still, and names nothing', async () => {
+  const { said, log } = watching(() => end(14));
+  log.firstRecord = 13;
+  await vi.advanceTimersByTimeAsync(STALL_MS);
+  expect(said).toEqual(['skipped to 13']);
+  await vi.advanceTimersByTimeAsync(STALL_MS);
+  expect(said).toEqual(['skipped to 13', 't/0 has 1 records and gives none for 4 s: the consumer is made anew']);
 });
 
 it('leaves alone what is paused, what moves, and what has nothing', async () => {
