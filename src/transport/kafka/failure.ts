@@ -59,6 +59,28 @@ interface Verdict {
   readonly help?: string;
 }
 
+const CLOSED = 'a broker that ends connections at once speaks TLS on that port (kafka.tls), or wants to know who is there (kafka.sasl)';
+
+/** What to do about errors of the protocol that have a remedy of their own. */
+const REMEDIES: Readonly<Record<string, Verdict>> = {
+  UNSUPPORTED_SASL_MECHANISM: { code: 'PS3007', category: 'auth', help: 'check kafka.sasl.mechanism: the brokers do not offer this one' },
+  ILLEGAL_SASL_STATE: {
+    code: 'PS3007',
+    category: 'auth',
+    help: 'this port asks for no user: leave kafka.sasl out, or use the port that asks',
+  },
+  INVALID_SESSION_TIMEOUT: {
+    code: 'PS3001',
+    category: 'transient',
+    help: 'the brokers take a kafka.session_timeout between their group.min.session.timeout.ms (usually 6 s) and group.max.session.timeout.ms',
+  },
+};
+
+function isClosed(error: unknown): boolean {
+  for (const { name, message } of chain(error)) if (name === 'KafkaJSConnectionClosedError' || message === 'Closed connection') return true;
+  return false;
+}
+
 function verdictOf(error: unknown): Verdict {
   const type = protocolType(error);
   for (const each of chain(error)) {
@@ -73,9 +95,12 @@ function verdictOf(error: unknown): Verdict {
       };
     }
   }
+  const known = type === undefined ? undefined : REMEDIES[type];
+  if (known !== undefined) return known;
   if (type !== undefined && REFUSED.test(type)) {
     return { code: 'PS3007', category: 'auth', help: 'ask for the right in the access control lists of the brokers' };
   }
+  if (isClosed(error)) return { code: 'PS3001', category: 'transient', help: CLOSED };
   if (type === 'UNKNOWN_TOPIC_OR_PARTITION' || type === 'INVALID_TOPIC_EXCEPTION') return { code: 'PS3008', category: 'transient' };
   if (type !== undefined && TOO_LARGE.has(type)) return { code: 'PS4101', category: 'permanent' };
   return { code: 'PS3001', category: 'transient' };

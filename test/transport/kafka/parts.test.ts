@@ -162,6 +162,18 @@ describe("the client's errors", () => {
   });
 });
 
+describe('a remedy', () => {
+  it.each([
+    [{ type: 'UNSUPPORTED_SASL_MECHANISM' }, 'kafka.sasl.mechanism'],
+    [{ type: 'ILLEGAL_SASL_STATE' }, 'leave kafka.sasl out'],
+    [{ type: 'INVALID_SESSION_TIMEOUT' }, 'kafka.session_timeout'],
+    [{ name: 'KafkaJSConnectionError', message: 'Closed connection' }, 'kafka.tls'],
+    [{ type: 'GROUP_AUTHORIZATION_FAILED' }, 'access control lists'],
+  ])('%j: what to do says %s', (shape, words) => {
+    expect(toPenstock(Object.assign(new Error('said'), shape), 'doing').help).toContain(words);
+  });
+});
+
 describe('an answer about a topic', () => {
   it('that ends too early is no identity', () => {
     expect(() => topicIdIn(Buffer.alloc(3))).toThrow(RangeError);
