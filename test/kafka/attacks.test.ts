@@ -1,4 +1,5 @@
-import { type Admin, Kafka, logLevel } from 'kafkajs';
+import { createServer } from 'node:net';
+import kafkajs, { type Admin, Kafka, logLevel } from 'kafkajs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { openKafka, type KafkaOptions } from '../../src/transport/kafka/index.js';
 import type { ConsumeOptions, Transport } from '../../src/transport/transport.js';
@@ -280,4 +281,78 @@ describe('two consumers that are one member', () => {
     expect({ lost: before.lost, door }).toEqual({ lost: false, door: 'delivered' });
     expect((await transport.committed('pair', 'right'))[0]!.offset).toBe(1);
   });
+});
+
+it('a broker that accepts connections and says nothing does not keep the others from being heard', async () => {
+  const mute = createServer(() => undefined);
+  await new Promise<void>((resolve) => mute.listen(0, '127.0.0.1', resolve));
+  const address = mute.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  for (const brokers of [
+    [`127.0.0.1:${port}`, ...broker.brokers],
+    [...broker.brokers, `127.0.0.1:${port}`],
+  ]) {
+    const { transport } = await open({ brokers, connectMs: 200 });
+    await transport.ensureTopics([{ name: 'heard', partitions: 1 }]);
+    await produce(transport, 'heard', ['a']);
+  }
+  mute.close();
+});
+
+it('a topic that takes less than it did: what fits travels in smaller batches', async () => {
+  const { transport } = await open();
+  await transport.ensureTopics(['whole', 'narrow'].map((name) => ({ name, partitions: 1 })));
+  await produce(transport, 'narrow', ['a']);
+  await asAdmin((admin) =>
+    admin.alterConfigs({
+      validateOnly: false,
+      resources: [
+        { type: kafkajs.ConfigResourceTypes.TOPIC, name: 'narrow', configEntries: [{ name: 'max.message.bytes', value: '3000' }] },
+      ],
+    }),
+  );
+  const taken = new Collector(
+    transport.consume({ topics: ['whole'], group: 'narrow', credits: { count: 100, bytes: 1_000_000 } }),
+    (delivery) => {
+      delivery.carry({ kind: 'produce', record: { topic: 'narrow', key: null, value: delivery.value.value } });
+      delivery.settle('delivered');
+    },
+  );
+  collectors.push(taken);
+  const values = numbered('', 20).map((value) => value.padEnd(400));
+  await produce(transport, 'whole', values);
+  await empty(transport, 'narrow', 'whole', 10_000);
+  const written: string[] = [];
+  for await (const { value } of transport.read('narrow', 0)) written.push(value!.toString());
+  expect(written).toEqual(['a', ...values]);
+});
+
+it('brokers that hang hold up the end for seconds, not for as long as a record may wait: what was settled and is not known to be written is released', async () => {
+  const { transport, warnings } = await open();
+  await transport.ensureTopics(['hung', 'hung.out'].map((name) => ({ name, partitions: 1 })));
+  const doors: string[] = [];
+  const work = (collected: Collector) => {
+    for (const delivery of collected.deliveries) {
+      delivery.whenSettled((outcome) => doors.push(outcome));
+      delivery.carry({ kind: 'produce', record: { topic: 'hung.out', key: null, value: delivery.value.value } });
+      delivery.settle('delivered');
+    }
+  };
+  const taken = take(transport, { topics: ['hung'], group: 'hung' }, true);
+  await produce(transport, 'hung', numbered('a', 3));
+  await taken.has(3);
+  broker.node(1).freeze(true);
+  try {
+    work(taken);
+    const before = Date.now();
+    await transport.close();
+    expect(Date.now() - before).toBeLessThan(45_000);
+    expect(doors).toEqual(['released', 'released', 'released']);
+    expect(warnings.join()).toMatch(/did not take what was settled/);
+  } finally {
+    broker.node(1).freeze(false);
+  }
+  const other = await open();
+  const again = take(other.transport, { topics: ['hung'], group: 'hung' });
+  await until('what was released', () => again.deliveries.length === 3, 30_000);
 });

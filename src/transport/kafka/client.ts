@@ -7,11 +7,11 @@ const { logLevel } = kafkajs;
 /** How the client tries again by itself before it tells us. */
 export const RETRY: NonNullable<AdminConfig['retry']> = { retries: 6, initialRetryTime: 100, maxRetryTime: 1000 };
 
-/** The client's configuration; what it would print goes to `onLog`. */
-export function clientConfig(settings: KafkaSettings, onLog: (message: string) => void = () => undefined): KafkaConfig {
-  const { brokers, clientId, tls, sasl, requestTimeoutMs } = settings;
+/** The client's configuration. What it would print is told by our own faults and warnings. */
+export function clientConfig(settings: KafkaSettings, seeds = new Seeds(settings.brokers)): KafkaConfig {
+  const { clientId, tls, sasl, requestTimeoutMs } = settings;
   return {
-    brokers: [...brokers],
+    brokers: () => seeds.all,
     clientId,
     ...(tls === false ? {} : { ssl: tls === true ? true : tlsOf(tls) }),
     ...(sasl === undefined ? {} : { sasl: saslOf(sasl) }),
@@ -21,12 +21,30 @@ export function clientConfig(settings: KafkaSettings, onLog: (message: string) =
     enforceRequestTimeout: true,
     retry: RETRY,
     logLevel: logLevel.WARN,
-    logCreator: () => (entry) => onLog(`${entry.namespace}: ${entry.log.message}`),
+    logCreator: () => () => undefined,
   };
 }
 
-export function createClient(settings: KafkaSettings, onLog?: (message: string) => void): Kafka {
-  return new kafkajs.Kafka(clientConfig(settings, onLog));
+/**
+ * Whom a client asks first who the brokers are. One that accepts connections and never answers would hold up all that begins, each time for as long as a
+ * request may last: when asking has failed, whoever begins next asks another one first.
+ */
+export class Seeds {
+  private first = 0;
+
+  constructor(private readonly brokers: readonly string[]) {}
+
+  get all(): string[] {
+    return [...this.brokers.slice(this.first), ...this.brokers.slice(0, this.first)];
+  }
+
+  next(): void {
+    this.first = (this.first + 1) % Math.max(1, this.brokers.length);
+  }
+}
+
+export function createClient(settings: KafkaSettings, seeds: Seeds): Kafka {
+  return new kafkajs.Kafka(clientConfig(settings, seeds));
 }
 
 function tlsOf({ ca, cert, key, servername }: KafkaTls) {

@@ -22,9 +22,10 @@ export async function openKafka(options: KafkaOptions): Promise<Transport> {
   await preflight(settings.brokers, settings.connectMs);
   const transport = new KafkaTransport(settings);
   try {
-    const greeted = await within(transport.greet(), settings.connectMs * 10);
+    const { brokers, connectMs } = settings;
+    const greeted = await transport.greet(brokers.length, (connectMs * 10) / brokers.length);
     if (!greeted)
-      throw new PenstockError('PS3001', `${settings.brokers.join(', ')} accept connections and do not answer`, { category: 'transient' });
+      throw new PenstockError('PS3001', `${brokers.join(', ')} accept connections and do not answer`, { category: 'transient' });
     return transport;
   } catch (error) {
     // Whoever does not answer does not answer a farewell either.

@@ -20,7 +20,7 @@ import type {
   TopicSpec,
   Transport,
 } from '../transport.js';
-import { createClient } from './client.js';
+import { createClient, Seeds } from './client.js';
 import { compressionType } from './compression.js';
 import type { GroupView } from './group-view.js';
 import { MarkTopics } from './mark-topics.js';
@@ -31,8 +31,11 @@ import { RawCluster } from './raw-cluster.js';
 import { type Placed, wireSize } from './record.js';
 import type { KafkaSettings } from './settings.js';
 import { TopicDirectory } from './topic-directory.js';
+import { within } from './within.js';
 
 const DEFAULT_MAX_BYTES = 1_048_588;
+/** How long `close` waits for what is settled to be durable, and for members to leave, in milliseconds. */
+const CLOSE_MS = 10_000;
 /** Partitions of one consumer whose records are on their way at once. */
 const MOST_WRITES = 64;
 /** What a batch adds to its only record. */
@@ -55,10 +58,11 @@ export class KafkaTransport implements Transport {
   private closing: Promise<void> | undefined;
 
   constructor(private readonly settings: KafkaSettings) {
-    this.kafka = createClient(settings);
+    const seeds = new Seeds(settings.brokers);
+    this.kafka = createClient(settings, seeds);
     const client = () => this.kafka;
     this.raw = new RawCluster(client, settings);
-    this.directory = new TopicDirectory(client, this.raw, settings);
+    this.directory = new TopicDirectory(client, this.raw, settings, seeds);
     this.producer = new BatchingProducer({
       client,
       settings,
@@ -72,9 +76,9 @@ export class KafkaTransport implements Transport {
     this.markTopics = new MarkTopics({ directory: this.directory, raw: this.raw, retentionMs: settings.markRetentionMs });
   }
 
-  /** Asks the brokers who they are: credentials and certificates are checked, and connections are there when they are needed. */
-  async greet(): Promise<void> {
-    await this.directory.greet();
+  /** Asks the brokers who they are, each for so long: credentials and certificates are checked, and connections are there when they are needed. */
+  greet(brokers: number, timeoutMs: number): Promise<boolean> {
+    return this.directory.greet(brokers, timeoutMs);
   }
 
   async ensureTopics(topics: readonly TopicSpec[]): Promise<void> {
@@ -105,7 +109,7 @@ export class KafkaTransport implements Transport {
       const refusal = this.refusal(record);
       if (refusal !== undefined) throw refusal;
     }
-    return this.producer.send(placed);
+    return this.send(placed);
   }
 
   consume(consume: ConsumeOptions): Consumer {
@@ -153,7 +157,7 @@ export class KafkaTransport implements Transport {
       client: () => this.kafka,
       settings: this.settings,
       directory: this.directory,
-      producer: this.producer,
+      producer: { send: (records, onEach) => this.send(records, onEach) },
       marks: this.markTopics,
       group,
       from,
@@ -212,12 +216,26 @@ export class KafkaTransport implements Transport {
         committer.end();
         consumer.stop('the log closes');
       }
-      await gone;
-      for (const [, committer] of open) await committer.idle();
+      const idle = gone.then(() => Promise.all(open.map(([, committer]) => committer.idle())));
+      if (!(await within(idle, CLOSE_MS))) {
+        this.settings.onWarning(new PenstockError('PS3001', `the brokers did not take what was settled within ${CLOSE_MS} ms`));
+        for (const [, committer] of open) committer.abandon();
+        await within(idle, CLOSE_MS);
+      }
     }
     await this.producer.close();
     await this.directory.close();
     await this.raw.close();
+  }
+
+  private async send(records: readonly Placed[], onEach?: (index: number) => void): Promise<readonly Position[]> {
+    try {
+      return await this.producer.send(records, onEach);
+    } catch (error) {
+      // The topic takes less than it did: what fits is sent in smaller batches next time.
+      if (error instanceof PenstockError && error.code === 'PS4101') for (const { topic } of records) this.directory.forget(topic);
+      throw error;
+    }
   }
 
   /** Gives each record its partition. Rejects when a topic is not there and may not be made. */

@@ -22,7 +22,7 @@ export interface MemberOptions {
   readonly client: () => Kafka;
   readonly settings: KafkaSettings;
   readonly directory: TopicDirectory;
-  readonly producer: BatchingProducer;
+  readonly producer: Pick<BatchingProducer, 'send'>;
   readonly marks: MarkTopics;
   readonly group: string;
   readonly from: 'earliest' | 'latest';
@@ -254,6 +254,7 @@ export class KafkaMember implements SharedMember {
     this.session = undefined;
     this.assignments.end();
     this.path.changed();
+    if (reason !== undefined) this.options.directory.elsewhere();
     if (!this.closed && reason !== undefined) this.setFault(reason, isStartUp(reason) && this.failures === 0);
     this.reshape();
     await session.close();

@@ -5,6 +5,7 @@ import type { Progress } from '../ledger.js';
 import type { PartitionName } from '../log-store.js';
 import { nameOf } from '../balance.js';
 import type { PartitionOffsets, TopicSpec } from '../transport.js';
+import type { Seeds } from './client.js';
 import { isWithoutCoordinator, protocolType, toPenstock } from './failure.js';
 import { progressIn } from './progress-text.js';
 import type { RawCluster } from './raw-cluster.js';
@@ -57,15 +58,28 @@ export class TopicDirectory {
     private readonly client: () => Kafka,
     private readonly raw: RawCluster,
     private readonly settings: KafkaSettings,
+    private readonly seeds: Seeds,
   ) {}
 
-  /** Connects, and asks for the cluster's name: rejects when credentials or certificates are wrong. */
-  async greet(): Promise<void> {
-    try {
-      this.cluster = (await (await this.open()).describeCluster()).clusterId;
-    } catch (error) {
-      throw toPenstock(error, 'the cluster cannot be described');
+  /**
+   * Connects, and asks for the cluster's name, of one broker after another as long as none answers within the time; says whether one has. Rejects when
+   * credentials or certificates are wrong.
+   */
+  async greet(brokers: number, timeoutMs: number): Promise<boolean> {
+    for (let attempt = 0; attempt < brokers; attempt += 1) {
+      try {
+        if (await within(this.greetOnce(), timeoutMs)) return true;
+      } catch (error) {
+        throw toPenstock(error, 'the cluster cannot be described');
+      }
+      await this.drop();
     }
+    return false;
+  }
+
+  /** Whoever could be asked has failed: whatever is connected next begins with another broker. */
+  elsewhere(): void {
+    this.seeds.next();
   }
 
   /** What is known of a topic without asking; undefined for one that was never asked for. */
@@ -224,6 +238,10 @@ export class TopicDirectory {
     }
   }
 
+  private async greetOnce(): Promise<void> {
+    this.cluster = (await (await this.open()).describeCluster()).clusterId;
+  }
+
   private async grow(topic: string, partitions: number): Promise<void> {
     try {
       await this.call(`partitions of ${topic} cannot be added`, (admin) =>
@@ -344,6 +362,7 @@ export class TopicDirectory {
 
   /** The next call makes new connections: what the old ones know of topics and brokers may be wrong. */
   private async drop(): Promise<void> {
+    this.elsewhere();
     // Whoever hangs there does not hold up what comes next.
     void this.close();
     await this.raw.close();
