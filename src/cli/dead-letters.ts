@@ -23,7 +23,7 @@ export function parseAddress(text: string): Address | undefined {
   return match === null ? undefined : { partition: Number(match[1]), offset: Number(match[2]) };
 }
 
-/** The topic that remembers what was sent again. It has one record for each replay, written together with it. */
+/** The topic that remembers what was sent again. It has one record for each replay. */
 export const replaysTopic = (domain: CliDomain): string => `${domain.deadLetters}.replays`;
 
 /** Which letters were sent again, by address, and when. */
@@ -89,14 +89,21 @@ export interface ReplayOptions {
   readonly now: Date;
 }
 
-/** Sends letters again and remembers it, in one write: either both are durable or neither. */
+/** A note is kept for as long as the letter that it is of. */
+const FOR_EVER_MS = 100 * 365 * 24 * 3_600_000;
+
+/**
+ * Sends letters again and remembers it, in one write: either both are durable or neither. On a log without such writes the letters are durable first: one
+ * whose note is missing is sent once more, one that has a note was sent.
+ */
 export async function replay(
   transport: Transport,
   domain: CliDomain,
   letters: readonly Letter[],
   { claims, now }: ReplayOptions,
 ): Promise<readonly Position[]> {
-  await transport.ensureTopics([{ name: replaysTopic(domain), partitions: 1 }]);
+  const { retentionMs = FOR_EVER_MS } = (await transport.topics()).find(({ name }) => name === domain.deadLetters) ?? {};
+  await transport.ensureTopics([{ name: replaysTopic(domain), partitions: 1, retentionMs }]);
   // A value that lies elsewhere is removed by the one group that reads it: what goes to every group of its topic travels whole.
   const sent = await Promise.all(
     letters.map(async (letter) => {
@@ -104,14 +111,12 @@ export async function replay(
       return letter.letter.consumer_group === null ? record : claims.check(record, undefined);
     }),
   );
-  const records = letters.flatMap((letter, at): NewRecord[] => {
-    const record = sent[at]!;
-    const note = { partition: letter.partition, offset: letter.offset, to: record.topic, at: now.toISOString() };
-    return [
-      record,
-      { topic: replaysTopic(domain), partition: 0, key: addressText(letter), value: JSON.stringify(note), timestamp: now.getTime() },
-    ];
+  const notes = letters.map((letter, at): NewRecord => {
+    const note = { partition: letter.partition, offset: letter.offset, to: sent[at]!.topic, at: now.toISOString() };
+    return { topic: replaysTopic(domain), partition: 0, key: addressText(letter), value: JSON.stringify(note), timestamp: now.getTime() };
   });
-  const positions = await transport.produce(records);
-  return positions.filter((_, index) => index % 2 === 0);
+  if (transport.capabilities.atomicCommit) return (await transport.produce([...sent, ...notes])).slice(0, sent.length);
+  const positions = await transport.produce(sent);
+  await transport.produce(notes);
+  return positions;
 }

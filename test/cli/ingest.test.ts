@@ -263,6 +263,22 @@ describe('dead letters', () => {
     expect(after.map(({ replayedAt }) => replayedAt)).toEqual(['2026-02-03T04:05:06.000Z', undefined]);
   });
 
+  it('have no note before they are sent, on a log that does not write both at once', async () => {
+    const { transport } = await ingested(Buffer.from('x\n'));
+    const [letter] = await all(deadLetters(transport, domain, {}, ignore));
+    const produce: typeof transport.produce = async (written) => {
+      const taken = written.filter(({ topic }) => topic !== domain.raw);
+      if (taken.length > 0) await transport.produce(taken);
+      throw new Error('the topic has no leader');
+    };
+    const apart = Object.assign(Object.create(transport) as typeof transport, {
+      capabilities: { ...transport.capabilities, atomicCommit: false },
+      produce,
+    });
+    await expect(replay(apart, domain, [letter!], { claims, now: new Date() })).rejects.toThrow('no leader');
+    expect([...(await replays(transport, domain))]).toEqual([]);
+  });
+
   it('that are no dead letters are told and left out', async () => {
     const { transport } = await ingested(Buffer.from('x\n'));
     await transport.produce([{ topic: domain.deadLetters, key: null, value: 'odd' }]);
