@@ -44,6 +44,8 @@ export class Assignments {
   private epochs = 0;
   private madeAt = 0;
   private open = false;
+  /** Where the group stood in partitions whose log was cut: the client may have overwritten it. */
+  private readonly stood = new Map<string, Progress>();
   /** How many partitions a topic had when the first of them began here. */
   private readonly widths = new Map<string, number>();
   /** What the group has given to this member; some of it may not have begun. */
@@ -81,6 +83,7 @@ export class Assignments {
     const names = new Set(partitions.map(nameOf));
     // Whoever has it now leaves commits of the new log.
     for (const name of this.anew) if (!names.has(name)) this.anew.delete(name);
+    this.stood.clear();
     for (const held of intake.all) {
       if (continuous && names.has(nameOf(held))) session()?.seek(held, held.buffer.next);
       else {
@@ -106,6 +109,7 @@ export class Assignments {
   cut(held: Held, end: number): void {
     const { topic, partition, buffer } = held;
     this.warn('PS3004', `${topic}/${partition} ends at ${end}, it was read up to ${buffer.next}: it was cut, and is begun anew`);
+    this.stood.set(nameOf(held), held.stands);
     this.forget(held);
     this.again();
   }
@@ -195,8 +199,10 @@ export class Assignments {
   }
 
   /** Where to begin, and what has to be said of it. */
-  private placeOf(partition: PartitionName, committed: Progress | undefined, bounds: PartitionOffsets): Progress {
+  private placeOf(partition: PartitionName, answer: Progress | undefined, bounds: PartitionOffsets): Progress {
     const { group } = this.options;
+    const overwritten = answer !== undefined && answer.offset === 0 && answer.beyond.length === 0;
+    const committed = overwritten ? (this.stood.get(nameOf(partition)) ?? answer) : answer;
     const fromStart = { offset: bounds.start, beyond: new Uint8Array(0) };
     if (this.anew.has(nameOf(partition))) return fromStart;
     // A partition that was added while the topic was read has nothing from before.
@@ -214,6 +220,7 @@ export class Assignments {
 
   private begin({ topic, partition, progress }: Place, { end }: PartitionOffsets, topicId: string | undefined): void {
     this.anew.delete(nameOf({ topic, partition }));
+    this.stood.delete(nameOf({ topic, partition }));
     this.epochs += 1;
     this.options.intake.begin(hold({ topic, partition }, { epoch: this.epochs, progress, topicId, end, now: Date.now() }), progress.offset);
   }

@@ -1,4 +1,5 @@
 import type { PenstockError } from '../../diagnostics/index.js';
+import type { Progress } from '../ledger.js';
 import type { Lease, WriteResult, WriteUnit } from '../log-store.js';
 import type { Prepared } from '../prepared.js';
 import { protocolType, REBALANCING, toPenstock } from './failure.js';
@@ -30,6 +31,8 @@ export interface CommitPathOptions {
   /** Called right after `isCurrent`, in the same turn. */
   send(request: CommitRequest): Promise<void>;
   fault(): PenstockError | undefined;
+  /** The unit's offset is durable. */
+  committed(lease: Lease, progress: Progress): void;
 }
 
 /** A unit whose offset waits to be committed. */
@@ -137,7 +140,10 @@ export class CommitPath {
     if (current.length === 0) return;
     try {
       await this.options.send(requestOf(current.map(({ unit }) => unit)));
-      for (const { resolve } of current) resolve(true);
+      for (const { unit, resolve } of current) {
+        this.options.committed(unit.lease!, unit.progress!);
+        resolve(true);
+      }
     } catch (error) {
       if (REBALANCING.has(protocolType(error) ?? '')) {
         this.waiting.unshift(...current);

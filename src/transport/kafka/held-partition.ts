@@ -22,6 +22,8 @@ export interface Held extends PartitionName {
   movedAt: number;
   /** What this member has committed last, and what it may have committed. */
   readonly commits: string[];
+  /** What it has committed last for certain. */
+  stands: Progress;
 }
 
 export interface Beginning {
@@ -45,6 +47,7 @@ export function hold({ topic, partition }: PartitionName, { epoch, progress, top
     straying: false,
     movedAt: now,
     commits: [commitText(progress)],
+    stands: progress,
   };
 }
 

@@ -110,6 +110,10 @@ export class KafkaMember implements SharedMember {
       isCurrent: (lease) => this.isCurrent(lease),
       send: (request) => this.sender.send(request, this.session, this.fault),
       fault: () => this.fault,
+      committed: (lease, progress) => {
+        const held = this.intake.of(lease);
+        if (held?.epoch === lease.epoch) held.stands = progress;
+      },
     });
     this.lookout = new TopicLookout(directory, onWarning);
     this.watchdog = new Watchdog({

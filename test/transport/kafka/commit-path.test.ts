@@ -30,6 +30,7 @@ function bench() {
         });
       }),
     fault: () => undefined,
+    committed: () => undefined,
   });
   const write = async (partition: number, offset: number) => {
     const unit: WriteUnit = {
