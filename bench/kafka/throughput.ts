@@ -1,11 +1,15 @@
 /*
  * Consume, work, produce on a real Apache Kafka: a bare client's `eachBatch` → `sendBatch` loop, and this library's consumer and claims without
  * plugins and with five at each of two stages; all parse and write the same JSON. They take turns on the same records in one process, and each is
- * counted where its records arrive. Then: order per key with 10 ms of asynchronous work for each of many keys.
+ * counted where its records arrive. Then: order per key with 10 ms of asynchronous work for each of many keys; and the memory of a process that is
+ * nothing but the worker with plugins.
  *
  *   npx vite build --ssr bench/kafka/throughput.ts --outDir bench/.out && node --expose-gc bench/.out/throughput.js [records] [rounds]
  */
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { Kafka, logLevel } from 'kafkajs';
 import { type Observable, tap } from 'rxjs';
 import { type Delivery, inLanes, mapEach } from '../../operators/index.js';
@@ -95,13 +99,26 @@ async function timed(transport: Transport, out: string, count: number, begin: ()
   return { rate: count / seconds, micros: (user + system) / count };
 }
 
+/** A process of its own: works off all of `in` with plugins, and says how much of it was resident at the most, in megabytes. */
+async function workerAlone(brokers: readonly string[], count: number): Promise<void> {
+  const transport = await openKafka({ brokers });
+  await timed(transport, 'out.alone', count, () => {
+    const consumer = worker(transport, 'in', 'alone', 'out.alone', plugged);
+    return Promise.resolve(() => consumer.drain());
+  });
+  const [, peak] = /VmHWM:\s+(\d+) kB/.exec(readFileSync('/proc/self/status', 'utf8'))!;
+  process.stdout.write(String(Math.round(Number(peak) / 1024)));
+  await transport.close();
+}
+
+if (process.argv[4] !== undefined) {
+  await workerAlone(process.argv[4].split(','), RECORDS);
+  process.exit(0);
+}
+
 const broker = await Broker.start();
 const transport = await openKafka({ brokers: broker.brokers });
 const bare = new Kafka({ brokers: [...broker.brokers], logLevel: logLevel.NOTHING });
-let peak = 0;
-const sampling = setInterval(() => {
-  peak = Math.max(peak, process.memoryUsage.rss());
-}, 100);
 
 await transport.ensureTopics([{ name: 'in', partitions: PARTITIONS }]);
 const text = 'x'.repeat(900);
@@ -192,7 +209,9 @@ const keyed = await timed(transport, 'out.keyed', KEYED, () => {
   return Promise.resolve(() => Promise.resolve());
 });
 console.log(`order per key, ${KEYS} keys, 10 ms each: ${keyed.rate.toFixed(0)} a second`);
-console.log(`resident memory at its most, with the loading of records: ${(peak / 1024 / 1024).toFixed(0)} MB`);
-clearInterval(sampling);
+const alone = execFileSync(process.execPath, [fileURLToPath(import.meta.url), `${RECORDS}`, '0', broker.brokers.join()], {
+  encoding: 'utf8',
+});
+console.log(`a process that is nothing but the worker with plugins: ${alone} MB resident at the most`);
 await transport.close();
 await broker.stop();
