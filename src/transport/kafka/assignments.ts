@@ -170,7 +170,8 @@ export class Assignments {
             ? []
             : [{ ...partition, found, progress: this.placeOf(partition, committed.get(nameOf(partition)), found) }];
         });
-        const unkept = places.filter((place) => from === 'latest' && !committed.has(nameOf(place)));
+        // What a group has committed of a log that is gone would be taken for a place in the new one.
+        const unkept = places.filter((place) => this.anew.has(nameOf(place)) || (from === 'latest' && !committed.has(nameOf(place))));
         if (unkept.length > 0) await this.options.keep(unkept, () => this.count !== count);
         if (this.count !== count) return;
         for (const place of places) {

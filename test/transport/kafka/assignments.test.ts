@@ -13,6 +13,7 @@ async function bench() {
   const stands = [0, 1, 2].map((partition) => ({ topic: 't', partition, offset: 4, beyond: NOTHING }));
   const names = new Map<string, Progress & PartitionName>(stands.map((each) => [nameOf(each), each]));
   const warnings: string[] = [];
+  const kept: string[] = [];
   const bounds = [0, 1, 2].map((partition) => ({ partition, start: 0, end: 10 }));
   const ids = new Map<string, string | undefined>([['t', 'one']]);
   const intake = new Intake({
@@ -43,14 +44,17 @@ async function bench() {
     changed: () => undefined,
     failed: () => undefined,
     pause: () => Promise.resolve(),
-    keep: () => Promise.resolve(),
+    keep: (places) => {
+      kept.push(...places.map(({ partition, progress }) => `${partition} at ${progress.offset}`));
+      return Promise.resolve();
+    },
     onWarning: (error) => warnings.push(error.message),
   });
   assignments.make(stands, false);
   await until('a beginning', () => intake.all.length === 3);
   const at = () => intake.all.map(({ partition, progress }) => `${partition} at ${progress.offset}`).toSorted();
   const held = (partition: number) => intake.of({ topic: 't', partition })!;
-  return { assignments, intake, names, bounds, ids, warnings, at, held };
+  return { assignments, intake, names, bounds, ids, warnings, kept, at, held };
 }
 
 it('several partitions that are cut at the same time all begin anew', async () => {
@@ -89,4 +93,13 @@ it('what nobody reads any more does not begin again', async () => {
   assignments.madeAnew('t');
   await turns();
   expect(at()).toEqual([]);
+});
+
+it('where a topic begins that was made anew is committed before anything of it is handed out', async () => {
+  const { assignments, intake, kept, at } = await bench();
+  expect(kept).toEqual([]);
+  assignments.madeAnew('t');
+  await until('a beginning', () => intake.all.length === 3);
+  expect(kept).toEqual(at());
+  expect(at()).toEqual(['0 at 0', '1 at 0', '2 at 0']);
 });
