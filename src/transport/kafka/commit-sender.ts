@@ -19,6 +19,8 @@ export interface CommitSenderOptions {
 }
 
 const MOST_COMMITS = 8;
+/** How a commit of the client's own is read, when it has gone to the start of the log. */
+const STARTED_OVER = commitText({ offset: 0, beyond: new Uint8Array(0) });
 const KEEP_PAUSE_MS = 20;
 
 /** Sends offsets under the generation that is current at the call, and finds the coordinator when it has moved. */
@@ -51,9 +53,9 @@ export class CommitSender {
 
   /** The client has written something else in place of what was committed last: it is committed once more. */
   repeat({ topic, partition, commits }: Held, session: Session | undefined): void {
-    const text = commits.at(-1)!;
+    const text = commits.findLast((each) => each !== STARTED_OVER) ?? STARTED_OVER;
     // Until it is, the group may be seen where the client has put it.
-    remember(commits, commitText({ offset: 0, beyond: new Uint8Array(0) }));
+    remember(commits, STARTED_OVER);
     const [offset = '', metadata = ''] = text.split(' ');
     const request = { topics: [{ topic, partitions: [{ partition, offset, metadata, text }] }] };
     // One that fails is made good by the next commit of the partition, which says as much or more.

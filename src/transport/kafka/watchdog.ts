@@ -95,6 +95,7 @@ export class Watchdog {
   private async lookAhead(held: Held, end: number): Promise<void> {
     const { topic, partition, buffer } = held;
     const from = buffer.next;
+    // Where nobody can be asked now, the next look asks again.
     const first = await this.options.directory.firstRecord(topic, partition, from, end).catch(() => from);
     if (first > from && buffer.next === from && this.options.held().includes(held)) this.options.skip(held, first);
   }
